@@ -1,0 +1,127 @@
+"""Datasets and their contracts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from hub.api.common import CursorQuery, Strict, closed_blueprint, decode_cursor, encode_cursor, principal
+from hub.workflows import overview, publish
+
+if TYPE_CHECKING:
+    from hub.workflows.hub import Hub
+
+
+class ContractRef(Schema):
+    """Which contract, exactly."""
+
+    id = fields.String()
+    version = fields.String()
+    digest = fields.String()
+
+
+class PutDataset(Strict):
+    """A contract to publish."""
+
+    contract = fields.String(
+        required=True, validate=validate.Length(1, 1_000_000), metadata={"description": "The contract as ODCS YAML."}
+    )
+
+
+class DatasetRef(Schema):
+    """A dataset."""
+
+    id = fields.String()
+    name = fields.String(metadata={"description": "organisation/contract"})
+    title = fields.String()
+    contract = fields.Nested(ContractRef)
+
+
+class VersionRef(Schema):
+    """An accepted version."""
+
+    id = fields.String()
+    number = fields.Integer()
+    rows = fields.Integer()
+    accepted_at = fields.AwareDateTime(format="iso")
+    period_start = fields.String(allow_none=True)
+    period_end = fields.String(allow_none=True)
+
+
+class DatasetItem(Schema):
+    """A dataset with its current version."""
+
+    id = fields.String()
+    name = fields.String()
+    title = fields.String()
+    organisation = fields.String()
+    contract = fields.String()
+    version = fields.Nested(VersionRef, allow_none=True)
+
+
+class DatasetList(Schema):
+    """A page of datasets."""
+
+    items = fields.List(fields.Nested(DatasetItem))
+    next = fields.String(allow_none=True)
+
+
+class DatasetDetail(DatasetRef):
+    """A dataset with its versions, newest first."""
+
+    organisation = fields.String()
+    versions = fields.List(fields.Nested(VersionRef))
+
+
+def blueprint(hub: Hub) -> Blueprint:
+    """The blueprint of the catalogue."""
+    views = closed_blueprint("datasets", hub, "Datasets and contracts")
+
+    @views.put("/datasets/<string:contract_id>")
+    @views.arguments(PutDataset)
+    @views.response(200, DatasetRef)
+    @views.alt_response(201, schema=DatasetRef, success=True)
+    def put_dataset(body: dict[str, Any], contract_id: str) -> Any:
+        """Publish a contract and make your organisation's dataset under it; doing it again changes nothing."""
+        who = principal()
+        dataset, contract, made = publish.put_dataset(hub, who, contract_id, body["contract"])
+        answer = {"id": dataset.id, "name": f"{who.organisation}/{contract.id}", "title": dataset.title}
+        return answer | {"contract": contract}, 201 if made else 200
+
+    @views.get("/datasets")
+    @views.arguments(CursorQuery, location="query")
+    @views.response(200, DatasetList)
+    def list_datasets(query: dict[str, Any]) -> Any:
+        """Datasets by id."""
+        cursor = decode_cursor(query.get("cursor"), (str,))
+        found = overview.datasets_page(hub, principal(), after=cursor[0] if cursor else "", limit=query["limit"])
+        items = [
+            {
+                "id": dataset.id, "name": f"{home.slug}/{dataset.contract}", "title": dataset.title,
+                "organisation": home.slug, "contract": dataset.contract, "version": version,
+            }
+            for dataset, home, version in found
+        ]  # fmt: skip
+        return {"items": items, "next": encode_cursor(found[-1][0].id) if len(found) == query["limit"] else None}
+
+    @views.get("/datasets/<string:dataset_id>")
+    @views.response(200, DatasetDetail)
+    def read_dataset(dataset_id: str) -> Any:
+        """One dataset with its versions."""
+        page = overview.dataset_page(hub, principal(), dataset_id)
+        return {
+            "id": dataset_id, "name": f"{page.organisation.slug}/{page.dataset.contract}", "title": page.dataset.title,
+            "organisation": page.organisation.slug, "contract": page.contract, "versions": page.versions,
+        }  # fmt: skip
+
+    @views.get("/datasets/<string:dataset_id>/contract")
+    @views.response(200, content_type="application/yaml", description="The contract as it was published.")
+    def read_contract(dataset_id: str) -> Any:
+        """The dataset's contract as ODCS YAML."""
+        page = overview.dataset_page(hub, principal(), dataset_id)
+        return Response(page.contract.text, content_type="application/yaml; charset=utf-8")
+
+    return views

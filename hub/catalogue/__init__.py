@@ -1,0 +1,1 @@
+"""The catalogue: contracts, datasets, their versions, and what came from what."""

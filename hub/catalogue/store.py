@@ -1,0 +1,243 @@
+"""Keeping contracts, datasets, versions and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from hub_schemas import Contract, ContractError, load_contract
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub.catalogue.tables import ContractRow, DatasetRow, LineageRow, VersionRow
+from hub.errors import Conflict, Invalid, NotFound
+from hub.storage.database import utc_now
+from hub.storage.ids import new_id
+
+__all__ = [
+    "Dataset", "Version", "add_contract", "add_version", "contract_by_digest", "current_version", "dataset",
+    "current_versions", "datasets_of_contract", "find_dataset", "list_datasets", "next_number", "parents",
+    "put_dataset", "version", "versions", "versions_by_id",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset with the slug of its organisation and its current version, if it has one."""
+
+    id: str
+    organisation_id: str
+    contract: str
+    contract_digest: str
+    title: str
+    created_at: datetime
+    current_version: str | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """An accepted, immutable version of a dataset."""
+
+    id: str
+    dataset_id: str
+    number: int
+    contract_digest: str
+    object_key: str
+    origin: str
+    rows: int
+    accepted_at: datetime
+    period_start: str | None
+    period_end: str | None
+
+    @property
+    def binding(self) -> str:
+        """What the version's file is cryptographically bound to: moved anywhere else, it does not open."""
+        return f"version={self.id};dataset={self.dataset_id};contract={self.contract_digest};rows"
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Contract:
+    return load_contract(text)
+
+
+def add_contract(session: Session, text: str) -> Contract:
+    """Keep a contract; the same text again is the same contract.
+
+    Raises:
+        Invalid: listing every problem of a text that is no contract.
+        Conflict: when its id and version stand for another text.
+    """
+    try:
+        contract = _parsed(text)
+    except ContractError as error:
+        raise Invalid(f"The contract cannot be used: {error}") from None
+    if session.get(ContractRow, contract.digest) is not None:
+        return contract
+    same = select(ContractRow).where(ContractRow.contract == contract.id, ContractRow.version == contract.version)
+    if session.scalars(same).first() is not None:
+        raise Conflict(
+            f"Contract {contract.id} {contract.version} is known with another content. A published version is never "
+            "changed: raise its version number."
+        )
+    session.add(
+        ContractRow(
+            digest=contract.digest, contract=contract.id, version=contract.version, text=text, created_at=utc_now()
+        )
+    )
+    session.flush()
+    return contract
+
+
+def contract_by_digest(session: Session, digest: str) -> Contract:
+    """A known contract.
+
+    Raises:
+        NotFound: when there is none with this digest.
+    """
+    row = session.get(ContractRow, digest)
+    if row is None:
+        raise NotFound("There is no contract with this digest.")
+    return _parsed(row.text)
+
+
+def put_dataset(session: Session, organisation_id: str, contract: Contract) -> tuple[Dataset, bool]:
+    """The organisation's dataset under this contract, made or moved to this contract version; True when made."""
+    query = select(DatasetRow).where(
+        DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract.id
+    )
+    row = session.scalars(query).first()
+    made = row is None
+    if row is None:
+        row = DatasetRow(
+            id=new_id("dat"), organisation_id=organisation_id, contract=contract.id, title=contract.title,
+            contract_digest=contract.digest, created_at=utc_now(), current_version=None,
+        )  # fmt: skip
+        session.add(row)
+    row.contract_digest, row.title = contract.digest, contract.title
+    session.flush()
+    return _dataset(row), made
+
+
+def dataset(session: Session, dataset_id: str) -> Dataset:
+    """One dataset.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    row = session.get(DatasetRow, dataset_id)
+    if row is None:
+        raise NotFound(f"There is no dataset {dataset_id}.")
+    return _dataset(row)
+
+
+def find_dataset(session: Session, organisation_id: str, contract: str) -> Dataset | None:
+    """An organisation's dataset under a contract id."""
+    query = select(DatasetRow).where(DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract)
+    row = session.scalars(query).first()
+    return _dataset(row) if row else None
+
+
+def datasets_of_contract(session: Session, contract: str) -> list[Dataset]:
+    """Every dataset that is published under a contract id, whoever publishes it."""
+    query = select(DatasetRow).where(DatasetRow.contract == contract).order_by(DatasetRow.id)
+    return [_dataset(row) for row in session.scalars(query)]
+
+
+def list_datasets(
+    session: Session, *, after: str = "", limit: int = 100, organisation_id: str | None = None
+) -> list[Dataset]:
+    """Datasets by id, from the one after `after`."""
+    query = select(DatasetRow).where(DatasetRow.id > after).order_by(DatasetRow.id).limit(limit)
+    if organisation_id is not None:
+        query = query.where(DatasetRow.organisation_id == organisation_id)
+    return [_dataset(row) for row in session.scalars(query)]
+
+
+def next_number(session: Session, dataset_id: str) -> int:
+    """The number the next version of a dataset gets."""
+    query = select(func.coalesce(func.max(VersionRow.number), 0)).where(VersionRow.dataset_id == dataset_id)
+    return int(session.scalar(query) or 0) + 1
+
+
+def add_version(session: Session, new: Version, came_from: Iterable[str] = ()) -> Version:
+    """Add a version and make it the dataset's current one."""
+    row = session.get(DatasetRow, new.dataset_id, with_for_update=True)
+    if row is None:
+        raise NotFound(f"There is no dataset {new.dataset_id}.")
+    session.add(VersionRow(**new.__dict__))
+    session.flush()
+    session.add_all(LineageRow(child=new.id, parent=parent) for parent in sorted(set(came_from)))
+    row.current_version = new.id
+    session.flush()
+    return new
+
+
+def version(session: Session, version_id: str) -> Version:
+    """One version.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    row = session.get(VersionRow, version_id)
+    if row is None:
+        raise NotFound(f"There is no version {version_id}.")
+    return _version(row)
+
+
+def versions(session: Session, dataset_id: str, limit: int = 100) -> list[Version]:
+    """A dataset's versions, newest first."""
+    query = (
+        select(VersionRow).where(VersionRow.dataset_id == dataset_id).order_by(VersionRow.number.desc()).limit(limit)
+    )
+    return [_version(row) for row in session.scalars(query)]
+
+
+def versions_by_id(session: Session, ids: Sequence[str]) -> dict[str, Version]:
+    """Several versions at once."""
+    query = select(VersionRow).where(VersionRow.id.in_(ids))
+    return {row.id: _version(row) for row in session.scalars(query)}
+
+
+def current_version(session: Session, contract: str) -> Version | None:
+    """The newest current version among the datasets under a contract id (the hub's own have exactly one)."""
+    found = [
+        version(session, item.current_version)
+        for item in datasets_of_contract(session, contract)
+        if item.current_version
+    ]
+    return max(found, key=lambda item: item.accepted_at, default=None)
+
+
+def current_versions(session: Session, contracts: Sequence[str]) -> dict[str, list[tuple[Dataset, Version]]]:
+    """For each contract id, the current version of every dataset under it."""
+    query = (
+        select(DatasetRow, VersionRow)
+        .join(VersionRow, VersionRow.id == DatasetRow.current_version)
+        .where(DatasetRow.contract.in_(contracts))
+        .order_by(DatasetRow.id)
+    )
+    found: dict[str, list[tuple[Dataset, Version]]] = {name: [] for name in contracts}
+    for row, version_row in session.execute(query):
+        found[row.contract].append((_dataset(row), _version(version_row)))
+    return found
+
+
+def parents(session: Session, version_id: str) -> list[str]:
+    """The versions that a version was made from."""
+    query = select(LineageRow.parent).where(LineageRow.child == version_id).order_by(LineageRow.parent)
+    return list(session.scalars(query))
+
+
+def _dataset(row: DatasetRow) -> Dataset:
+    return Dataset(
+        row.id, row.organisation_id, row.contract, row.contract_digest, row.title, row.created_at, row.current_version
+    )
+
+
+def _version(row: VersionRow) -> Version:
+    return Version(
+        row.id, row.dataset_id, row.number, row.contract_digest, row.object_key, row.origin, row.rows,
+        row.accepted_at, row.period_start, row.period_end,
+    )  # fmt: skip

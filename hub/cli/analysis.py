@@ -1,0 +1,217 @@
+"""hub agreements, plugins, runs, releases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hub.cli.base import as_options, dir_option, format_option, hub_of, operator, person, print_table
+
+__all__ = ["agreements", "plugins", "releases", "runs"]
+
+
+@click.group()
+def agreements() -> None:
+    """Data sharing agreements, which the hub enforces."""
+
+
+@agreements.command("list")
+@dir_option
+@format_option
+@click.pass_context
+def list_agreements(ctx: click.Context, directory: str, form: str) -> None:
+    """List the agreements."""
+    from hub.workflows import agreeing
+
+    found = agreeing.list_agreements(hub_of(ctx, directory), operator())
+    rows = [(item.id, item.state.value, item.start, item.end, item.title) for item in found]
+    print_table(form, ["id", "state", "from", "to", "title"], rows)
+
+
+@agreements.command("draft", epilog="Example:\n\n  hub agreements draft agreement.yaml --as stella")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_options
+@dir_option
+@click.pass_context
+def draft(ctx: click.Context, file: Path, username: str | None, password: str | None, directory: str) -> None:
+    """Keep a draft of an agreement (YAML); a data steward does this."""
+    from hub.workflows import agreeing
+
+    hub = hub_of(ctx, directory)
+    agreement = agreeing.draft(hub, person(hub, username, password), file.read_text(encoding="utf-8"))
+    click.echo(f"Drafted {agreement.id}. Another data steward puts it into force: hub agreements activate {agreement.id}")
+
+
+@agreements.command("activate")
+@click.argument("agreement_id")
+@as_options
+@dir_option
+@click.pass_context
+def activate(
+    ctx: click.Context, agreement_id: str, username: str | None, password: str | None, directory: str
+) -> None:
+    """Put an agreement into force; not the one who drafted it."""
+    from hub.workflows import agreeing
+
+    hub = hub_of(ctx, directory)
+    agreeing.change(hub, person(hub, username, password), agreement_id, "activate")
+    click.echo(f"{agreement_id} is in force.")
+
+
+@agreements.command("withdraw")
+@click.argument("agreement_id")
+@as_options
+@dir_option
+@click.pass_context
+def withdraw(
+    ctx: click.Context, agreement_id: str, username: str | None, password: str | None, directory: str
+) -> None:
+    """End an agreement at once."""
+    from hub.workflows import agreeing
+
+    hub = hub_of(ctx, directory)
+    agreeing.change(hub, person(hub, username, password), agreement_id, "withdraw")
+    click.echo(f"{agreement_id} is withdrawn; nothing reads under it any more.")
+
+
+@agreements.command(
+    "explain", epilog='Example:\n\n  hub agreements explain --operation "run plugin" --contract benefits.claims --org council'
+)
+@click.option("--operation", required=True, metavar="WORDS", help='For example "run plugin" or "read person".')
+@click.option("--contract", required=True, metavar="ID", help="The dataset's contract.")
+@click.option("--org", "organisation", required=True, metavar="SLUG", help="Who asks.")
+@click.option("--column", "columns", multiple=True, metavar="NAME", help="May be given several times.")
+@click.option("--plugin", default="", metavar="NAME", help="Which plugin would run.")
+@dir_option
+@click.pass_context
+def explain(
+    ctx: click.Context, operation: str, contract: str, organisation: str, columns: tuple[str, ...], plugin: str,
+    directory: str,
+) -> None:  # fmt: skip
+    """Say why something is allowed or refused today."""
+    from hub.policy.decide import Asked
+    from hub.workflows import agreeing
+    from hub.workflows.hub import today
+
+    hub = hub_of(ctx, directory)
+    asked = Asked(operation, contract, organisation, today(hub), frozenset(columns), plugin=plugin)
+    decision = agreeing.explain(hub, operator(), asked)
+    click.echo(("Allowed: " if decision.allowed else "Refused: ") + decision.reason + ".")
+    if decision.grant:
+        click.echo("Columns: " + ", ".join(sorted(decision.grant.columns)))
+    ctx.exit(0 if decision.allowed else 1)
+
+
+@click.group()
+def plugins() -> None:
+    """Analytics plugins."""
+
+
+@plugins.command("list")
+@dir_option
+@format_option
+@click.pass_context
+def list_plugins(ctx: click.Context, directory: str, form: str) -> None:
+    """List the registered plugins."""
+    from hub.workflows import overview
+
+    found = overview.plugins(hub_of(ctx, directory), operator())
+    rows = [(item.name, item.version, item.enabled, item.manifest["title"]) for item in found]
+    print_table(form, ["plugin", "version", "enabled", "title"], rows)
+
+
+@plugins.command("register")
+@dir_option
+@click.pass_context
+def register(ctx: click.Context, directory: str) -> None:
+    """Look for plugins in the plugins' environment, in the sandbox, and register them."""
+    from hub.workflows import running
+
+    for plugin in running.register_plugins(hub_of(ctx, directory), operator()):
+        click.echo(f"{plugin.name} {plugin.version}: {plugin.manifest['title']}")
+
+
+@click.group()
+def runs() -> None:
+    """Runs of plugins."""
+
+
+@runs.command("list")
+@dir_option
+@format_option
+@click.pass_context
+def list_runs(ctx: click.Context, directory: str, form: str) -> None:
+    """List the newest runs."""
+    from hub.workflows import overview
+
+    found = overview.runs_page(hub_of(ctx, directory), operator())
+    rows = [
+        (run.id, run.plugin, run.state.value, run.queued_at, run.seconds and round(run.seconds, 1),
+         result.state.value if result else None)
+        for run, result in found
+    ]  # fmt: skip
+    print_table(form, ["run", "plugin", "state", "asked for", "seconds", "result"], rows)
+
+
+@runs.command("start", epilog="Example:\n\n  hub runs start families --agreement troubled-families --org wexbourne-children")
+@click.argument("plugin")
+@click.option("--agreement", required=True, metavar="ID", help="The agreement it runs under.")
+@click.option("--org", "organisation", required=True, metavar="SLUG", help="The organisation it runs for.")
+@click.option("--parameter", "given", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
+@dir_option
+@click.pass_context
+def start_run(
+    ctx: click.Context, plugin: str, agreement: str, organisation: str, given: tuple[str, ...], directory: str
+) -> None:
+    """Queue a run; the worker carries it out."""
+    from hub.workflows import running
+
+    parameters = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    run = running.request_run(hub_of(ctx, directory), operator(), plugin, agreement, organisation, parameters)
+    click.echo(run.id)
+
+
+@click.group()
+def releases() -> None:
+    """Results that wait for somebody to look at them, and those released."""
+
+
+@releases.command("list")
+@dir_option
+@format_option
+@click.pass_context
+def list_releases(ctx: click.Context, directory: str, form: str) -> None:
+    """List results, newest first."""
+    from hub.workflows import overview
+
+    found = overview.runs_page(hub_of(ctx, directory), operator(), limit=500)
+    rows = [(result.id, result.state.value, run.plugin, result.created_at) for run, result in found if result]
+    print_table(form, ["result", "state", "plugin", "made"], rows)
+
+
+@releases.command("decide", epilog='Example:\n\n  hub releases decide res_01kb... release --reason "counts checked"')
+@click.argument("result_id")
+@click.argument("act", type=click.Choice(["release", "reject", "withdraw"]))
+@click.option("--reason", required=True, metavar="WORDS", help="What you looked at and why you decide so.")
+@as_options
+@dir_option
+@click.pass_context
+def decide_release(
+    ctx: click.Context, result_id: str, act: str, reason: str, username: str | None, password: str | None, directory: str
+) -> None:
+    """Release, reject or withdraw a result; an output checker does this, never the run's author."""
+    from hub.workflows import releasing
+
+    hub = hub_of(ctx, directory)
+    result = releasing.decide(hub, person(hub, username, password), result_id, act, reason)
+    click.echo(f"{result_id} is {result.state.value}.")

@@ -1,0 +1,102 @@
+"""hub init, serve, worker, scheduler, doctor."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.base import Composition, dir_option, hub_of, operator
+
+__all__ = ["doctor", "init", "scheduler", "serve", "worker"]
+
+
+@click.command(
+    epilog="Examples:\n\n  hub init --dir hub-data\n\n  HUB_KEY_PASSPHRASE=... hub init --dir hub-data --admin anna"
+)
+@dir_option
+@click.option("--admin", metavar="USERNAME", help="Make a first operator's account; the password is asked for.")
+@click.option("--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better given as HUB_PASSWORD.")
+@click.pass_context
+def init(ctx: click.Context, directory: str, admin: str | None, password: str | None) -> None:
+    """Make a hub in a folder, or bring the one that is there to this version.
+
+    Makes the keyring (keep a copy of keys/ somewhere else than the backups of the data: without it nothing can be
+    read), the database and a commented hub.toml. Nothing that is there is overwritten.
+    """
+    composition: Composition = ctx.find_root().obj
+    hub = composition.init_hub(composition.load_settings(directory))
+    click.echo(f"The hub is ready in {hub.settings.dir}.")
+    if admin:
+        from hub.workflows import enrolling
+
+        word = password or click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        enrolling.add_user(hub, operator(), admin, admin, "hub", ["operator"], word)
+        click.echo(f"Sign in as {admin}.")
+    click.echo(f"Start it: hub serve --dir {directory}")
+    hub.database.close()
+
+
+@click.command(epilog="Examples:\n\n  hub serve\n\n  hub serve --port 8601 --no-work")
+@dir_option
+@click.option("--host", metavar="ADDRESS", help="Address to listen on (setting host).")
+@click.option("--port", type=int, metavar="NUMBER", help="Port to listen on (setting port).")
+@click.option("--work/--no-work", default=True, show_default=True, help="Also work off deliveries, links and runs.")
+@click.pass_context
+def serve(ctx: click.Context, directory: str, host: str | None, port: int | None, work: bool) -> None:
+    """Serve the API and the pages until Ctrl-C."""
+    composition: Composition = ctx.find_root().obj
+    settings = composition.load_settings(directory, host=host, port=port)
+    composition.serve(
+        settings, work=work, on_ready=lambda url: click.echo(f"The hub listens on {url} (Ctrl-C ends it).")
+    )
+
+
+@click.command(epilog="Example:\n\n  hub worker --dir hub-data --once")
+@dir_option
+@click.option("--once", is_flag=True, help="Work off what waits now, then end.")
+@click.pass_context
+def worker(ctx: click.Context, directory: str, once: bool) -> None:
+    """Decide deliveries, link people, carry out runs, and keep the schedules, without serving pages."""
+    composition: Composition = ctx.find_root().obj
+    if once:
+        from hub.workflows.work import drain
+
+        count = drain(hub_of(ctx, directory))
+        click.echo(f"{count} pieces of work done.")
+        return
+    click.echo("Working (Ctrl-C ends it).")
+    composition.work(composition.load_settings(directory))
+
+
+@click.command(epilog="Example:\n\n  hub scheduler --dir hub-data")
+@dir_option
+@click.pass_context
+def scheduler(ctx: click.Context, directory: str) -> None:
+    """Keep the schedules and work off what waits: the same as `hub worker`. Only one process of a hub leads."""
+    composition: Composition = ctx.find_root().obj
+    click.echo("Keeping the schedules (Ctrl-C ends it).")
+    composition.work(composition.load_settings(directory))
+
+
+@click.command(epilog="Example:\n\n  hub doctor --dir hub-data")
+@dir_option
+@click.pass_context
+def doctor(ctx: click.Context, directory: str) -> None:
+    """Look whether everything the hub needs is there, and say what to do where it is not."""
+    hub = hub_of(ctx, directory)
+    hub.database.ping()
+    click.echo(f"database    ok   {hub.database.engine.url.render_as_string(hide_password=True)}")
+    hub.objects.ping()
+    click.echo(f"objects     ok   {hub.settings.resolved_objects.split('?')[0]}")
+    click.echo(f"keyring     ok   {'passphrase' if hub.settings.key_passphrase else 'key file'}")
+    from hub.workflows.auditing import verify
+
+    found = verify(hub)
+    click.echo(f"audit log   {'ok  ' if found.ok else 'BAD '} {found.sealed:,} of {found.entries:,} entries sealed")
+    for problem in found.problems:
+        click.echo(f"            {problem}")
+    isolation = hub.sandbox().isolation()
+    click.echo(f"sandbox     {isolation.level}")
+    for detail in isolation.details:
+        click.echo(f"            {detail}")
+    if not found.ok or isolation.level == "none":
+        ctx.exit(1)

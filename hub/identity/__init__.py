@@ -1,0 +1,1 @@
+"""Identities: organisations, people, machine clients, and how each proves who it is."""

@@ -1,0 +1,1 @@
+"""Insights: the whole picture of a household, and what plugins found, put together for people to read."""

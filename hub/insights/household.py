@@ -1,0 +1,155 @@
+"""The household view: who lives there, which services are in touch, what the needs answers say and why.
+
+Coverage dates and last updates stand beside everything: what a service does not show may only be what it has not
+sent. There is no score.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from hub_schemas import Contract
+
+__all__ = ["Contact", "HouseholdView", "Member", "Need", "NeedsAnswers", "contact", "members", "needs_answers"]
+
+
+@dataclass(frozen=True, repr=False)
+class Member:
+    """A person of the household, with the best-known values."""
+
+    person_id: str
+    forename: str
+    surname: str
+    date_of_birth: date | None
+    sex: str
+    datasets: int
+
+    def age(self, on: date) -> int | None:
+        """Age in whole years."""
+        if self.date_of_birth is None:
+            return None
+        born = self.date_of_birth
+        return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+@dataclass(frozen=True, repr=False)
+class Contact:
+    """A service that holds rows about the household; `rows` are the agreed columns, newest first."""
+
+    contract: str
+    title: str
+    organisation: str
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+    last_update: datetime
+    period_start: str | None
+    period_end: str | None
+
+
+@dataclass(frozen=True, repr=False)
+class Need:
+    """One question of a ruleset with its answer and the evidence behind it."""
+
+    title: str
+    answer: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class NeedsAnswers:
+    """What the families plugin answered for a household, and when."""
+
+    ruleset: str
+    as_at: str
+    eligible: str
+    needs: tuple[Need, ...]
+    isolation: str
+
+
+@dataclass(repr=False)
+class HouseholdView:
+    """The whole picture of one household."""
+
+    household_id: str
+    members: list[Member] = field(default_factory=list)
+    postcode: str = ""
+    uprn: str = ""
+    contacts: list[Contact] = field(default_factory=list)
+    not_in_touch: list[str] = field(default_factory=list)
+    not_covered: list[str] = field(default_factory=list)
+    answers: NeedsAnswers | None = None
+
+
+def members(people: pa.Table, household_id: str) -> list[Member]:
+    """The people of a household, oldest first."""
+    rows = people.filter(pc.equal(people["household_id"], household_id)).to_pylist()
+    found = [
+        Member(
+            row["person_id"], row["forename"] or "", row["surname"] or "", row["date_of_birth"], row["sex"] or "",
+            row["datasets"] or 0,
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda member: (member.date_of_birth or date.max, member.forename))
+
+
+def contact(
+    contract: Contract, organisation: str, table: pa.Table, person_of_row: dict[int, str], accepted_at: datetime,
+    period: tuple[str | None, str | None], columns: Sequence[str],
+) -> Contact | None:  # fmt: skip
+    """What one service holds about the people, or None when it holds nothing.
+
+    `table` has `row_number` and the agreed columns; `person_of_row` says which rows are the household's.
+    """
+    wanted = pa.array(sorted(person_of_row), pa.int64())
+    rows = table.filter(pc.is_in(table["row_number"], wanted)).to_pylist()
+    if not rows:
+        return None
+    order = contract.coverage_column if contract.coverage_column in columns else None
+    if order:
+        rows.sort(key=lambda row: str(row[order] or ""), reverse=True)
+    shown = tuple(
+        {"person_id": person_of_row[row["row_number"]], **{name: row[name] for name in columns}} for row in rows
+    )
+    return Contact(
+        contract.id, contract.title, organisation, tuple(columns), shown, accepted_at, period[0], period[1]
+    )
+
+
+def needs_answers(table: pa.Table, household: str, titles: dict[str, str], isolation: str) -> NeedsAnswers | None:
+    """The families plugin's row of a household (by pseudonym) in words; None when it has none.
+
+    `titles` maps each answer column of the plugin's output to the question it answers.
+    """
+    rows = table.filter(pc.equal(table["household_id"], household)).to_pylist()
+    if not rows:
+        return None
+    row = rows[0]
+    evidence = _evidence(row.get("evidence"))
+    needs = tuple(
+        Need(title, str(row[name] or "no data"), tuple(evidence.get(name, ())))
+        for name, title in titles.items()
+        if name in row
+    )
+    return NeedsAnswers(
+        str(row.get("ruleset") or ""), str(row.get("as_at") or ""), str(row.get("eligible") or ""), needs, isolation
+    )
+
+
+def _evidence(text: Any) -> dict[str, list[str]]:
+    """The evidence column: JSON of answer column -> list of sentences; anything else is shown as nothing."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        str(name): [str(line) for line in lines] for name, lines in found.items() if isinstance(lines, list)
+    }

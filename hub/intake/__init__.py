@@ -1,0 +1,1 @@
+"""Intake: receives deliveries piece by piece, verifies and validates them, and keeps what was refused."""

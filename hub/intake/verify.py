@@ -1,0 +1,99 @@
+"""Verifying a delivery: who signed it, whether every byte arrived, whether it is sealed as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from hub_schemas import Contract
+from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, DeliveryError, column_key, load_manifest, verify_manifest
+
+from hub.errors import Invalid, TooLarge
+
+if TYPE_CHECKING:
+    from hub.storage.objects import ObjectStore
+
+__all__ = ["assemble", "check_manifest", "expected_keys", "file_key", "part_key"]
+
+_CHUNK = 4 * 1024 * 1024
+
+
+def check_manifest(
+    document: Any, signature: str, client_id: str, signing_key: Mapping[str, Any], most_bytes: int
+) -> dict[str, Any]:
+    """The manifest, when it is valid, this client's, and signed with the key registered for it.
+
+    Raises:
+        Invalid: saying what does not hold.
+        TooLarge: when it announces more than the hub takes.
+    """
+    from joserfc.jwk import OKPKey
+
+    try:
+        manifest = load_manifest(document)
+        verify_manifest(document, signature, OKPKey.import_key(dict(signing_key)).public_key)
+    except DeliveryError as error:
+        raise Invalid(f"The delivery is refused: {error}.") from None
+    if manifest["client_id"] != client_id:
+        raise Invalid("The delivery is refused: its manifest names another client than the one that sends it.")
+    if manifest["mode"] != "full":
+        raise Invalid(
+            f"This hub takes full deliveries (mode = full); {manifest['mode']} is not available yet. "
+            "Send the whole dataset."
+        )
+    total = sum(file["size"] for file in manifest["files"])
+    if total > most_bytes:
+        raise TooLarge(f"The delivery has {total:,} bytes; this hub takes up to {most_bytes:,}.")
+    return dict(document)
+
+
+def part_key(delivery_id: str, role: str, part: int) -> str:
+    """Where a part waits until the delivery is complete."""
+    return f"incoming/{delivery_id}/{role}/{part:06d}"
+
+
+def file_key(delivery_id: str, role: str) -> str:
+    """Where a delivery's file lies for good."""
+    return f"deliveries/{delivery_id}/{role}.parquet"
+
+
+def assemble(objects: ObjectStore, delivery_id: str, file: Mapping[str, Any]) -> str:
+    """Put a file's parts together and compare with the manifest; returns the object's key.
+
+    Doing it again gives the same object; the parts stay until the delivery is decided.
+
+    Raises:
+        Invalid: when size or digest differ from the manifest.
+    """
+    role = file["role"]
+    target = file_key(delivery_id, role)
+    digest, size = sha256(), 0
+    with objects.writer(target) as stream:
+        for part in range(1, file["parts"] + 1):
+            with objects.open(part_key(delivery_id, role, part)) as source:
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    stream.write(chunk)
+    if size != file["size"] or digest.hexdigest() != file["sha256"]:
+        objects.delete(target)
+        raise Invalid(
+            f"The file {role} does not match its manifest ({size:,} of {file['size']:,} bytes"
+            f"{'' if size != file['size'] else ', another digest'}). Send the delivery again."
+        )
+    return target
+
+
+def expected_keys(contract: Contract, role: str) -> set[str]:
+    """The key ids a file of this role must be sealed under: a key for every column, and the footer's."""
+    if role == "faults":
+        from hub_schemas import FAULT_SCHEMA
+
+        names = {column_key("personal", name) for name in FAULT_SCHEMA.names}
+        return names | {FOOTER_KEY}
+    return {
+        FOOTER_KEY,
+        column_key("open", ROW_NUMBER),
+        *(column_key(column.classification, column.name) for column in contract.columns),
+    }

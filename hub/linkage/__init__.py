@@ -1,0 +1,1 @@
+"""Linkage: who is who across the datasets, and who lives with whom."""

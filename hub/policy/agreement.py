@@ -1,0 +1,187 @@
+"""The data sharing agreement as a record the code enforces.
+
+The fields follow the public register of Digital Economy Act agreements and the questions that the UK's Data
+Marketplace asks of a share; what the hub decides on is dataset by dataset and column by column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+import yaml
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from hub.errors import Invalid
+
+__all__ = ["OPERATIONS", "Agreement", "AgreementState", "DatasetTerms", "load_agreement", "move"]
+
+#: What an agreement may allow.
+OPERATIONS: Final = ("link", "run plugin", "read aggregate", "read person", "prefill", "alert", "export")
+_MAX_TEXT: Final = 200_000
+
+
+class AgreementState(StrEnum):
+    """The life of an agreement."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+#: Allowed transitions: (from, act) -> to.
+TRANSITIONS: Final[dict[tuple[AgreementState, str], AgreementState]] = {
+    (AgreementState.DRAFT, "activate"): AgreementState.ACTIVE,
+    (AgreementState.DRAFT, "withdraw"): AgreementState.WITHDRAWN,
+    (AgreementState.ACTIVE, "withdraw"): AgreementState.WITHDRAWN,
+    (AgreementState.ACTIVE, "expire"): AgreementState.EXPIRED,
+}
+
+
+def move(state: AgreementState, act: str) -> AgreementState:
+    """The state after an act.
+
+    Raises:
+        KeyError: when the table has no such transition.
+    """
+    return TRANSITIONS[state, act]
+
+
+@dataclass(frozen=True)
+class DatasetTerms:
+    """What an agreement gives of one dataset: its contract id, the columns, and why they are needed."""
+
+    contract: str
+    columns: frozenset[str]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A data sharing agreement. Dates are inclusive; `organisations` are the slugs of those who may use it."""
+
+    id: str
+    title: str
+    purpose: str
+    legal_power: str
+    objective: str
+    public_benefit: str
+    lawful_basis: str
+    special_category_basis: str
+    controllers: tuple[str, ...]
+    organisations: tuple[str, ...]
+    roles: tuple[str, ...]
+    operations: frozenset[str]
+    plugins: frozenset[str]
+    datasets: tuple[DatasetTerms, ...]
+    start: date
+    end: date
+    retention_days: int
+    minimum_count: int
+    round_to: int
+    contact: str
+    dpia: str = ""
+    state: AgreementState = AgreementState.DRAFT
+
+    def columns_of(self, contract: str) -> frozenset[str]:
+        """The columns this agreement gives of a dataset; empty when it gives none."""
+        return frozenset().union(*(terms.columns for terms in self.datasets if terms.contract == contract))
+
+
+class _Terms(Schema):
+    class Meta:
+        unknown = RAISE
+
+    contract = fields.String(required=True, validate=validate.Length(1, 200))
+    columns = fields.List(fields.String(validate=validate.Length(1, 200)), required=True, validate=validate.Length(1))
+    why = fields.String(load_default="", validate=validate.Length(max=2000))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> DatasetTerms:
+        return DatasetTerms(data["contract"], frozenset(data["columns"]), data["why"])
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(validate=validate.Length(1, 4000), **options)
+
+
+class AgreementSchema(Schema):
+    """The YAML form of an agreement; unknown fields are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+    id = fields.String(
+        required=True,
+        validate=validate.Regexp(r"\A[a-z][a-z0-9-]{2,63}\Z", error="3 to 64 of a-z, 0-9 and -, a letter first"),
+    )
+    title = _text(required=True)
+    purpose = _text(required=True)
+    legal_power = _text(required=True)
+    objective = _text(required=True)
+    public_benefit = _text(required=True)
+    lawful_basis = _text(required=True)
+    special_category_basis = _text(load_default="none needed")
+    controllers = fields.List(_text(), required=True, validate=validate.Length(1))
+    organisations = fields.List(_text(), required=True, validate=validate.Length(1))
+    roles = fields.List(_text(), load_default=list)
+    operations = fields.List(
+        fields.String(validate=validate.OneOf(OPERATIONS)), required=True, validate=validate.Length(1)
+    )
+    plugins = fields.List(_text(), load_default=list)
+    datasets = fields.List(fields.Nested(_Terms), required=True, validate=validate.Length(1))
+    start = fields.Date(required=True)
+    end = fields.Date(required=True)
+    retention_days = fields.Integer(required=True, strict=True, validate=validate.Range(1, 36525))
+    minimum_count = fields.Integer(load_default=10, strict=True, validate=validate.Range(1, 1000))
+    round_to = fields.Integer(load_default=5, strict=True, validate=validate.Range(1, 100))
+    contact = _text(required=True)
+    dpia = fields.String(load_default="", validate=validate.Length(max=4000))
+
+    @validates_schema(skip_on_field_errors=True)
+    def _consistent(self, data: dict[str, Any], **_: Any) -> None:
+        if data["end"] < data["start"]:
+            raise ValidationError("must not lie before start", "end")
+        if data["plugins"] and "run plugin" not in data["operations"]:
+            raise ValidationError("names plugins, so `run plugin` must be among the operations", "operations")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Agreement:
+        for name in ("controllers", "organisations", "roles", "datasets"):
+            data[name] = tuple(data[name])
+        for name in ("operations", "plugins"):
+            data[name] = frozenset(data[name])
+        return Agreement(**data)
+
+
+def load_agreement(text: str) -> Agreement:
+    """An agreement from its YAML, in the state draft.
+
+    Raises:
+        Invalid: naming each field at fault.
+    """
+    if len(text) > _MAX_TEXT:
+        raise Invalid(f"An agreement may have at most {_MAX_TEXT} characters.")
+    if "&" in text and any(isinstance(token, yaml.AliasToken) for token in _tokens(text)):
+        raise Invalid("An agreement may not use YAML aliases; write the values out.")
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        raise Invalid(f"The agreement is not YAML (line {place.line + 1 if place else '?'}).") from None
+    if not isinstance(document, dict):
+        raise Invalid("An agreement is a YAML mapping of fields such as id, title, purpose and datasets.")
+    try:
+        return AgreementSchema().load(document)
+    except ValidationError as error:
+        raise Invalid("The agreement is not complete or not valid.", fields=error.normalized_messages()) from None
+
+
+def _tokens(text: str) -> list[Any]:
+    try:
+        return list(yaml.scan(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError:
+        return []

@@ -1,0 +1,1 @@
+"""Runs: plugins, their schedules, sandboxed runs and the results that come out of them."""

@@ -1,0 +1,137 @@
+"""The leading process: keeps APScheduler's jobs in step with the schedules and works off what waits.
+
+Its lease is renewed by a thread of its own, so that a long piece of work does not lose the lead.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from hub.errors import NotFound
+from hub.logs import where_it_broke
+from hub.scheduler.times import cron_trigger
+from hub.storage.ids import new_id
+from hub.workflows import scheduling, work
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    from hub.workflows.hub import Hub
+
+__all__ = ["Leader", "fire"]
+
+_RENEW_SECONDS = 5.0
+_hubs: dict[str, Hub] = {}  # the job store keeps names, not objects: which hub a stored job belongs to
+
+
+def fire(hub_dir: str, schedule_id: str) -> None:
+    """What APScheduler calls when a schedule is due; jobs are stored by this name and these two words."""
+    try:
+        run = scheduling.trigger(_hubs[hub_dir], schedule_id)
+    except NotFound:
+        return
+    structlog.get_logger().info("schedule.due", schedule=schedule_id, run=run.id if run else None)
+
+
+class Leader:
+    """Leads a hub when no other process does. `start` returns at once; `stop` ends after the work in hand."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.holder = f"{socket.gethostname()[:30]}:{os.getpid()}:{new_id('w')[-6:]}"
+        self._stop = threading.Event()
+        self._leading = threading.Event()
+        self._log = structlog.get_logger().bind(part="leader")
+        self._threads = [
+            threading.Thread(target=self._lead, name="hub-leader", daemon=True),
+            threading.Thread(target=self._work, name="hub-worker", daemon=True),
+        ]
+        self._scheduler: BackgroundScheduler | None = None
+
+    def start(self) -> None:
+        """Begin to lead as soon as nobody else does."""
+        _hubs[str(self.hub.settings.dir)] = self.hub
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End: the work in hand is finished first, the lease is given back."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+        if self._leading.is_set():
+            work.resign(self.hub, self.holder)
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process leads now."""
+        return self._leading.is_set()
+
+    def _lead(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if work.lead(self.hub, self.holder):
+                    if not self._leading.is_set():
+                        work.take_back(self.hub)
+                        self._leading.set()
+                        self._log.info("leader.leads", holder=self.holder)
+                elif self._leading.is_set():
+                    self._leading.clear()
+                    self._log.warning("leader.lost", holder=self.holder)
+            except Exception as error:  # noqa: BLE001 - a leader that dies silently stops the whole hub
+                self._log.error("leader.error", **where_it_broke(error))
+            self._stop.wait(_RENEW_SECONDS)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            busy = False
+            if self._leading.is_set():
+                try:
+                    self._keep_schedules()
+                    busy = work.work_once(self.hub)
+                except Exception as error:  # noqa: BLE001 - one bad piece of work must not end the worker
+                    self._log.error("worker.error", **where_it_broke(error))
+                    self._stop.wait(_RENEW_SECONDS)
+            if not busy:
+                self._stop.wait(self.hub.settings.worker_seconds)
+
+    def _keep_schedules(self) -> None:
+        """Make, change and remove APScheduler's jobs so that they are what the schedules say."""
+        if self._scheduler is None:
+            self._scheduler = self._make_scheduler()
+        wanted = {item.id: item for item in scheduling.all_schedules(self.hub) if item.enabled}
+        jobs = {job.id: job for job in self._scheduler.get_jobs()}
+        for gone in jobs.keys() - wanted.keys():
+            self._scheduler.remove_job(gone)
+        for schedule_id, schedule in wanted.items():
+            trigger = cron_trigger(schedule.cron, self.hub.settings.schedule_timezone)
+            job = jobs.get(schedule_id)
+            stamp = f"{schedule.cron}|{schedule.first_at}"
+            if job is not None and job.name == stamp:
+                continue
+            options: dict[str, Any] = {"next_run_time": schedule.first_at} if schedule.first_at else {}
+            self._scheduler.add_job(
+                "hub.scheduler.leader:fire", trigger, args=[str(self.hub.settings.dir), schedule_id], id=schedule_id,
+                name=stamp, replace_existing=True, coalesce=True, misfire_grace_time=3600, max_instances=1, **options,
+            )  # fmt: skip
+
+    def _make_scheduler(self) -> BackgroundScheduler:
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        engine = self.hub.database.engine.execution_options(hub_write=True)
+        scheduler = BackgroundScheduler(
+            jobstores={"default": SQLAlchemyJobStore(engine=engine, tablename="scheduler_jobs")},
+            executors={"default": ThreadPoolExecutor(1)},
+            timezone=self.hub.settings.schedule_timezone,
+        )
+        scheduler.start()
+        return scheduler

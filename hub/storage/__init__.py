@@ -1,0 +1,1 @@
+"""The footing: one database, one place for encrypted files."""

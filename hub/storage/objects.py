@@ -1,0 +1,177 @@
+"""Encrypted files: a folder or an S3 bucket behind one small interface.
+
+Objects are immutable and written whole: a reader sees all of an object or none of it. The keys are paths with
+slashes. pyarrow's file systems do the work, so that Parquet is read from either place without a copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from hub.errors import ConfigurationError, NotFound
+from hub.storage.ids import new_id
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+
+__all__ = ["ObjectStore"]
+
+_CHUNK = 4 * 1024 * 1024
+
+
+class ObjectStore:
+    """Objects under a root that is a folder or `s3://bucket/prefix?endpoint_override=...`.
+
+    Raises:
+        ConfigurationError: when the root cannot be used.
+    """
+
+    def __init__(self, root: str) -> None:
+        import pyarrow as pa
+        import pyarrow.fs as pafs
+
+        self._folder: Path | None = None
+        try:
+            if "://" in root:
+                self.filesystem, base = pafs.FileSystem.from_uri(root)
+                self._base = base.rstrip("/")
+            else:
+                self._folder = Path(root).absolute()
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.filesystem = pafs.LocalFileSystem()
+                self._base = str(self._folder)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ConfigurationError(f"The object store {root.split('?')[0]!r} cannot be used: {error}") from None
+
+    def path(self, key: str) -> str:
+        """The path of an object within `filesystem`."""
+        if not key or key.startswith("/") or any(part in ("", ".", "..") for part in key.split("/")):
+            raise ValueError(f"not an object key: {key!r}")
+        return f"{self._base}/{key}"
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Write an object whole and durably; an existing one is replaced."""
+        with self.writer(key) as stream:
+            stream.write(data)
+
+    def put_file(self, key: str, source: Path) -> None:
+        """Copy a local file to an object, whole and durably."""
+        with self.writer(key) as stream, source.open("rb") as data:
+            shutil.copyfileobj(data, stream, _CHUNK)
+
+    def writer(self, key: str) -> _Writer:
+        """A context manager that gives a binary stream; the object appears when it ends without error."""
+        return _Writer(self, key)
+
+    def get_bytes(self, key: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        try:
+            with self.filesystem.open_input_stream(self.path(key)) as stream:
+                return bytes(stream.readall())
+        except FileNotFoundError:
+            raise NotFound(f"There is no object {key}.") from None
+
+    def open(self, key: str) -> pafs.NativeFile:
+        """A random-access stream over an object.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        try:
+            return self.filesystem.open_input_file(self.path(key))
+        except FileNotFoundError:
+            raise NotFound(f"There is no object {key}.") from None
+
+    def ping(self) -> None:
+        """Look at the root; raises what the file system raises when it does not answer."""
+        self.filesystem.get_file_info(self._base)
+
+    def size(self, key: str) -> int | None:
+        """Size in bytes, or None when there is no such object."""
+        import pyarrow.fs as pafs
+
+        info = self.filesystem.get_file_info(self.path(key))
+        return None if info.type != pafs.FileType.File else int(info.size)
+
+    def list(self, prefix: str) -> list[str]:
+        """The keys under a prefix (a folder), sorted."""
+        import pyarrow.fs as pafs
+
+        selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
+        start = len(self._base) + 1
+        return sorted(
+            info.path[start:]
+            for info in self.filesystem.get_file_info(selector)
+            if info.type == pafs.FileType.File and not info.base_name.startswith(".tmp-")
+        )
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing one that is not there is no error."""
+        try:
+            self.filesystem.delete_file(self.path(key))
+        except FileNotFoundError:
+            return
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every object under a prefix."""
+        import pyarrow.fs as pafs
+
+        if self.filesystem.get_file_info(self.path(prefix)).type == pafs.FileType.Directory:
+            self.filesystem.delete_dir(self.path(prefix))
+
+
+class _Writer:
+    """Writes to a temporary file and then renames it, or uploads it, so that an object is whole or absent.
+
+    Closing an unfinished S3 stream would publish half an object, so S3 objects are spooled too (what passes
+    here is encrypted already).
+    """
+
+    def __init__(self, store: ObjectStore, key: str) -> None:
+        self._store, self._path = store, store.path(key)
+
+    def __enter__(self) -> BinaryIO:
+        if self._store._folder is None:
+            self._stream: BinaryIO = tempfile.TemporaryFile()
+            return self._stream
+        target = Path(self._path)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._temporary = target.with_name(f".tmp-{new_id('w')}")
+        self._stream = os.fdopen(os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+        return self._stream
+
+    def __exit__(self, kind: object, _value: object, _trace: object) -> None:
+        try:
+            if kind is None:
+                self._stream.flush()
+                self._publish()
+        finally:
+            self._stream.close()
+            if self._store._folder is not None:
+                self._temporary.unlink(missing_ok=True)
+
+    def _publish(self) -> None:
+        if self._store._folder is None:
+            self._stream.seek(0)
+            with self._store.filesystem.open_output_stream(self._path) as upload:
+                shutil.copyfileobj(self._stream, upload, _CHUNK)
+            return
+        os.fsync(self._stream.fileno())
+        self._temporary.replace(self._path)
+        _sync_folder(Path(self._path).parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

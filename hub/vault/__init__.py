@@ -1,0 +1,1 @@
+"""The vault: keys, and the encrypted data that only they open."""

@@ -1,0 +1,128 @@
+"""Datasets, their versions, and what became of each delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from hub.web.pages.basis import Page
+
+if TYPE_CHECKING:
+    from hub.catalogue.store import Dataset, Version
+    from hub.intake.store import Delivery, FaultCount
+    from hub.policy.agreement import Agreement
+    from hub_schemas import Contract
+
+__all__ = ["DatasetLine", "DatasetPage", "DatasetsPage", "DeliveryLine", "DeliveryPage", "FaultLine"]
+
+
+@dataclass(frozen=True)
+class DatasetLine:
+    """A dataset in the list. rows, number and updated are None before the first accepted delivery."""
+
+    id: str
+    contract: str
+    title: str
+    organisation: str
+    rows: int | None = None
+    number: int | None = None
+    updated: datetime | None = None
+    period_start: str | None = None
+    period_end: str | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """A delivery in a list; title is the dataset's, organisation its owner's name."""
+
+    id: str
+    title: str
+    organisation: str
+    state: str
+    sent: int
+    accepted: int
+    refused: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class FaultLine:
+    """One fault, as in hub_schemas' FAULT_SCHEMA; value_shown is masked already where it is personal."""
+
+    row: int | None
+    column: str | None
+    value_shown: str | None
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetsPage(Page):
+    """All datasets this person may know of."""
+
+    template: ClassVar[str] = "pages/datasets.html"
+    section: ClassVar[str] = "datasets"
+
+    datasets: tuple[DatasetLine, ...]
+
+    @property
+    def title(self) -> str:
+        """Heading."""
+        return "Datasets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetPage(Page):
+    """One dataset: its contract in words, its versions (newest first), deliveries, and who may use it."""
+
+    template: ClassVar[str] = "pages/dataset.html"
+    section: ClassVar[str] = "datasets"
+
+    dataset: Dataset
+    organisation: str
+    contract: Contract
+    versions: tuple[Version, ...] = ()
+    deliveries: tuple[DeliveryLine, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Heading."""
+        return self.dataset.title
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryPage(Page):
+    """One delivery and its quarantine report.
+
+    faults are the first of them, at most a few hundred; the CSV has all. `waits` says that its state will
+    still change.
+    """
+
+    template: ClassVar[str] = "pages/delivery.html"
+    section: ClassVar[str] = "datasets"
+
+    delivery: Delivery
+    dataset: Dataset
+    organisation: str
+    connector: str
+    refusal_threshold: float
+    version: Version | None = None
+    fault_counts: tuple[FaultCount, ...] = ()
+    faults: tuple[FaultLine, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Heading."""
+        return f"Delivery of {self.dataset.title}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether the hub has still to decide."""
+        return str(self.delivery.state) in {"uploading", "received", "checking"}
+
+    @property
+    def fault_total(self) -> int:
+        """All faults that were found."""
+        return sum(item.count for item in self.fault_counts)

@@ -1,0 +1,80 @@
+"""What workflows work with: the parts of one hub, made by the composition root and handed to each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from hub.audit import log as audit_log
+from hub.identity.principal import Principal
+from hub.policy.roles import Permission, require
+from hub.storage.database import utc_now
+
+if TYPE_CHECKING:
+    from hub.config import Settings
+    from hub.identity.tokens import TokenIssuer
+    from hub.runs.sandbox import Sandbox
+    from hub.storage.database import Database
+    from hub.storage.objects import ObjectStore
+    from hub.vault.keyring import Keyring
+    from hub.vault.store import Vault
+
+__all__ = ["Hub", "authorise", "note", "today"]
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The parts of a running hub.
+
+    `sandbox` is made when first asked for; `check_times` refuses a cron line the scheduler could not follow (it raises
+    Invalid); `clock` says what time it is.
+    """
+
+    settings: Settings
+    database: Database
+    objects: ObjectStore
+    keyring: Keyring
+    vault: Vault
+    tokens: TokenIssuer
+    sandbox: Callable[[], Sandbox]
+    check_times: Callable[[str], None]
+    clock: Callable[[], datetime] = utc_now
+
+    @property
+    def audit_origin(self) -> str:
+        """The name under which this hub's audit log signs its checkpoints; it stays when addresses change."""
+        public = self.keyring.checkpoint_private_key.public_key().public_bytes_raw()
+        return f"joinedup-hub/{sha256(public).hexdigest()[:16]}"
+
+
+def today(hub: Hub) -> date:
+    """The day it is where the hub's schedules are read."""
+    return hub.clock().astimezone(ZoneInfo(hub.settings.schedule_timezone)).date()
+
+
+def authorise(principal: Principal, permission: Permission) -> None:
+    """Go on only if one of the principal's roles carries the permission.
+
+    Raises:
+        Forbidden: in words.
+    """
+    require(principal.roles, permission)
+
+
+def note(
+    session: Session, principal: Principal, action: str, target: str = "", **more: Any
+) -> None:
+    """Write the act into the audit log, in its own transaction; `more` as for `hub.audit.log.record`."""
+    import structlog
+
+    bound: Mapping[str, Any] = structlog.contextvars.get_contextvars()
+    audit_log.record(
+        session, actor=principal.reference, action=action, target=target,
+        request_id=str(bound.get("request_id", "")), **more,
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""Looking around: what is happening, the catalogue, deliveries and runs, as far as the principal may see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from hub_schemas import FAULT_SCHEMA, Contract
+
+from hub.catalogue import store as catalogue
+from hub.catalogue.store import Dataset, Version
+from hub.errors import NotFound
+from hub.identity import store as identities
+from hub.identity.principal import Principal
+from hub.identity.store import Organisation
+from hub.intake import store as intake
+from hub.intake.store import Delivery, FaultCount
+from hub.intake.validate import quarantine_binding
+from hub.policy.decide import whole_file
+from hub.policy.roles import Permission, may
+from hub.runs import store as runs
+from hub.runs.states import ResultState
+from hub.runs.store import Plugin, Result, Run
+from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.linking import linked_state
+from hub.workflows.publish import own_delivery
+
+__all__ = ["DatasetPage", "DeliveryPage", "Home", "dataset_page", "datasets_page", "deliveries", "delivery_page",
+           "faults", "home", "plugins", "run_page", "runs_page", "waiting"]  # fmt: skip
+
+
+@dataclass
+class Home:
+    """What is happening."""
+
+    deliveries: list[tuple[Delivery, Dataset, Organisation]] = field(default_factory=list)
+    runs: list[tuple[Run, Result | None]] = field(default_factory=list)
+    linked: dict[str, Any] | None = None
+    held: list[tuple[Run, Result]] = field(default_factory=list)
+    datasets: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class DatasetPage:
+    """A dataset with its contract, its versions and its last deliveries."""
+
+    dataset: Dataset
+    organisation: Organisation
+    contract: Contract
+    versions: list[Version]
+    deliveries: list[Delivery]
+
+
+@dataclass(frozen=True)
+class DeliveryPage:
+    """A delivery with what was wrong in it, by rule and column."""
+
+    delivery: Delivery
+    dataset: Dataset
+    organisation: Organisation
+    version: Version | None
+    faults: list[FaultCount]
+
+
+def home(hub: Hub, principal: Principal) -> Home:
+    """What is happening, as far as the principal's roles show it."""
+    page = Home()
+    with hub.database.read() as session:
+        page.datasets = len(catalogue.list_datasets(session, limit=10_000))
+        page.waiting = intake.waiting(session) + runs.waiting(session)
+        if may(principal.roles, Permission.READ_DELIVERIES):
+            page.deliveries = [
+                (item, catalogue.dataset(session, item.dataset_id), identities.organisation(session, item.organisation_id))
+                for item in intake.list_recent(session, limit=10, organisation_id=_scope(principal))
+            ]
+        if may(principal.roles, Permission.READ_RUNS):
+            page.runs = [(run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=5)]
+        if may(principal.roles, Permission.REVIEW_RESULTS):
+            page.held = [
+                (runs.get_run(session, result.run_id), result)
+                for result in runs.list_results(session, state=ResultState.HELD)
+            ]
+    page.linked = linked_state(hub)
+    return page
+
+
+def _scope(principal: Principal) -> str | None:
+    """The organisation a principal's view of deliveries is limited to; None for those who serve the whole hub."""
+    return None if principal.roles & {"operator", "auditor"} else principal.organisation_id
+
+
+def datasets_page(
+    hub: Hub, principal: Principal, *, after: str = "", limit: int = 100
+) -> list[tuple[Dataset, Organisation, Version | None]]:
+    """Datasets with their organisation and current version."""
+    authorise(principal, Permission.READ_CATALOGUE)
+    with hub.database.read() as session:
+        homes = {item.id: item for item in identities.list_organisations(session)}
+        found = catalogue.list_datasets(session, after=after, limit=limit)
+        current = catalogue.versions_by_id(session, [item.current_version for item in found if item.current_version])
+        return [(item, homes[item.organisation_id], current.get(item.current_version or "")) for item in found]
+
+
+def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage:
+    """One dataset; its deliveries only for its own organisation and those who serve the whole hub."""
+    authorise(principal, Permission.READ_CATALOGUE)
+    with hub.database.read() as session:
+        dataset = catalogue.dataset(session, dataset_id)
+        mine = _scope(principal) in (None, dataset.organisation_id)
+        shown = mine and may(principal.roles, Permission.READ_DELIVERIES)
+        return DatasetPage(
+            dataset,
+            identities.organisation(session, dataset.organisation_id),
+            catalogue.contract_by_digest(session, dataset.contract_digest),
+            catalogue.versions(session, dataset_id),
+            intake.list_recent(session, limit=20, dataset_id=dataset_id) if shown else [],
+        )
+
+
+def deliveries(
+    hub: Hub, principal: Principal, *, before: tuple[datetime, str] | None = None, limit: int = 50
+) -> list[tuple[Delivery, Dataset]]:
+    """Deliveries, newest first."""
+    authorise(principal, Permission.READ_DELIVERIES)
+    with hub.database.read() as session:
+        found = intake.list_recent(session, limit=limit, before=before, organisation_id=_scope(principal))
+        return [(item, catalogue.dataset(session, item.dataset_id)) for item in found]
+
+
+def delivery_page(hub: Hub, principal: Principal, delivery_id: str) -> DeliveryPage:
+    """One delivery.
+
+    Raises:
+        NotFound: when it is not there for this principal.
+    """
+    authorise(principal, Permission.READ_DELIVERIES)
+    with hub.database.read() as session:
+        delivery = _seen(session, principal, delivery_id)
+        dataset = catalogue.dataset(session, delivery.dataset_id)
+        return DeliveryPage(
+            delivery, dataset, identities.organisation(session, delivery.organisation_id),
+            catalogue.version(session, delivery.version_id) if delivery.version_id else None,
+            intake.fault_counts(session, delivery_id),
+        )  # fmt: skip
+
+
+def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
+    """Every fault of a delivery (FAULT_SCHEMA, personal values masked), by row; for its own organisation."""
+    authorise(principal, Permission.READ_DELIVERIES)
+    with hub.database.read() as session:
+        delivery = _seen(session, principal, delivery_id)
+        files = [
+            hub.vault.locate(session, delivery.quarantine[role]["object"], quarantine_binding(delivery_id, role))
+            for role in ("faults", "faults-by-hub")
+            if role in delivery.quarantine
+        ]
+    grant = whole_file("faults", "the department reads its own fault report")
+    tables = [hub.vault.read(file, FAULT_SCHEMA.names, grant) for file in files]
+    with hub.database.write() as session:
+        note(session, principal, "faults.read", delivery_id)
+    table = pa.concat_tables(tables) if tables else FAULT_SCHEMA.empty_table()
+    return table.sort_by([("row", "ascending"), ("column", "ascending")])
+
+
+def _seen(session: Any, principal: Principal, delivery_id: str) -> Delivery:
+    delivery = own_delivery(session, principal, delivery_id)
+    if _scope(principal) not in (None, delivery.organisation_id):
+        raise NotFound(f"There is no delivery {delivery_id}.")
+    return delivery
+
+
+def plugins(hub: Hub, principal: Principal) -> list[Plugin]:
+    """The plugins that are registered."""
+    authorise(principal, Permission.READ_RUNS)
+    with hub.database.read() as session:
+        return runs.list_plugins(session)
+
+
+def runs_page(
+    hub: Hub, principal: Principal, *, before: str | None = None, limit: int = 50
+) -> list[tuple[Run, Result | None]]:
+    """Runs with their results, newest first."""
+    authorise(principal, Permission.READ_RUNS)
+    with hub.database.read() as session:
+        return [
+            (run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=limit, before=before)
+        ]
+
+
+def run_page(hub: Hub, principal: Principal, run_id: str) -> tuple[Run, Result | None]:
+    """One run and its result."""
+    authorise(principal, Permission.READ_RUNS)
+    with hub.database.read() as session:
+        return runs.get_run(session, run_id), runs.result_of_run(session, run_id)
+
+
+def waiting(hub: Hub) -> dict[str, int]:
+    """How much work waits, for health and metrics."""
+    with hub.database.read() as session:
+        return {"deliveries": intake.waiting(session), "runs": runs.waiting(session)}

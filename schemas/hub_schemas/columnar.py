@@ -1,0 +1,260 @@
+"""The fast path: a contract against whole columns.
+
+Each column is read and checked by itself (`columns.py`), columns in parallel; then the rules across columns and
+the keys; rows with any fault go to `refused` whole, as they were sent. The verdicts are those of the marshmallow
+schema (`record.py`), cell by cell; a property test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from hub_schemas.arrow import accepted_schema, refused_schema
+from hub_schemas.bytegrid import Mask
+from hub_schemas.checked_column import Checked, check_text_column, check_typed_column
+from hub_schemas.contract import Contract
+from hub_schemas.model import Column, RowRule
+from hub_schemas.delivery import ROW_NUMBER
+from hub_schemas.fault_frame import FaultFrame
+from hub_schemas.measures import Measures
+from hub_schemas.row_rules import broken_rules
+from hub_schemas.uniqueness import SeenKeys
+
+__all__ = ["BatchError", "Checker", "Outcome"]
+
+
+Columns = dict[str, pl.Series]
+
+
+class BatchError(ValueError):
+    """A batch is not of the shape the checker was promised (wrong columns or types)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch: every row of it stands in exactly one of `accepted` and `refused`.
+
+    accepted: row_number, then the contract's columns typed. refused: row_number, then the columns as the text that
+    was sent. faults: FAULT_SCHEMA, ordered by row and column.
+    """
+
+    accepted: pa.Table
+    refused: pa.Table
+    faults: pa.Table
+
+
+class Checker:
+    """Checks the batches of one dataset, in order; remembers what uniqueness and dataset checks need.
+
+    references: for columns that refer to another dataset, its values by "dataset.column"; a reference that is not
+    given is not checked. now: the moment freshness is measured from (aware; the clock when None).
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        references: Mapping[str, Iterable[object]] | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self.contract = contract
+        self.blocking = False
+        """After `finish`: whether a fault of the dataset as a whole says not to accept any of it."""
+        self._references = _reference_values(contract, references or {})
+        self._keys = [(rule, names, SeenKeys()) for rule, names in _keys(contract)]
+        self._measures = Measures(contract, now or datetime.now(UTC))
+        self._missing: list[Column] | None = None
+        self._unexpected: tuple[str, ...] = ()
+
+    def check_text(self, batch: pl.DataFrame | pa.Table, first_row: int = 1) -> Outcome:
+        """Check rows as they were sent.
+
+        batch: all columns String (null or empty is missing), named by the headers of the source; columns in any
+        order. first_row: the number of the batch's first data row in the source, counted from 1.
+
+        Raises:
+            BatchError: when a column is not text.
+        """
+        frame = batch if isinstance(batch, pl.DataFrame) else _frame(batch)
+        for name, kind in frame.schema.items():
+            if kind not in (pl.String, pl.Null):
+                raise BatchError(f"the column {name!r:.60} is {kind}; read every column as text")
+        sent = self._by_column(frame)
+        rows = pl.Series(ROW_NUMBER, np.arange(first_row, first_row + frame.height, dtype=np.int64))
+        absent = {column.name for column in self._missing or [] if column.required}
+
+        def check(column: Column) -> Checked:
+            given = self._references.get(column.name)
+            return check_text_column(
+                column, sent[column.name], references=given, demand=column.name not in absent
+            )
+
+        return self._outcome(rows, sent, check, refuse_all=bool(absent))
+
+    def check_typed(self, batch: pa.Table) -> Outcome:
+        """Check rows again that a checker accepted elsewhere: row_number, then the columns typed and normalised.
+
+        Raises:
+            BatchError: when the columns or their types are not those of `accepted_schema`.
+        """
+        expected = accepted_schema(self.contract.columns)
+        if not batch.schema.remove_metadata().equals(expected):
+            raise BatchError(f"the columns are not those of {self.contract.id} {self.contract.version}")
+        if batch.column(ROW_NUMBER).null_count:
+            raise BatchError("a row has no number")
+        self._missing = []
+        frame = _frame(batch)
+        values = {column.name: frame[column.name] for column in self.contract.columns}
+
+        def check(column: Column) -> Checked:
+            return check_typed_column(
+                column, values[column.name], references=self._references.get(column.name)
+            )
+
+        return self._outcome(frame[ROW_NUMBER], values, check, refuse_all=False)
+
+    def finish(self) -> pa.Table:
+        """Faults of the dataset as a whole (FAULT_SCHEMA, row null), once every batch has been checked."""
+        frame = FaultFrame()
+        for column in self._missing or []:
+            needed = column.required
+            self.blocking |= needed
+            frame.whole(column, "missing-label", _missing_label(column, needed=needed))
+        for name in self._unexpected:
+            self.blocking = True
+            frame.whole(
+                None, "extra-label", f"the source has a column {name!r:.60} that the contract does not know"
+            )
+        self.blocking |= self._measures.report(frame)
+        return frame.table()
+
+    def _by_column(self, frame: pl.DataFrame) -> Columns:
+        """The texts of each column of the contract; a column that the source lacks is all missing."""
+        headers = frame.schema
+        if self._missing is None:
+            known = {column.source_name for column in self.contract.columns}
+            self._missing = [column for column in self.contract.columns if column.source_name not in headers]
+            if self.contract.unexpected_columns == "fault":
+                self._unexpected = tuple(name for name in headers if name not in known)
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+        return {
+            column.name: frame[column.source_name].cast(pl.String)
+            if column.source_name in headers
+            else nothing.alias(column.name)
+            for column in self.contract.columns
+        }
+
+    def _outcome(
+        self, rows: pl.Series, sent: Columns, check: Callable[[Column], Checked], *, refuse_all: bool
+    ) -> Outcome:
+        columns = self.contract.columns
+        with ThreadPoolExecutor(min(len(columns), os.cpu_count() or 1, 8)) as pool:
+            results = list(pool.map(check, columns))
+            checked = {column.name: result for column, result in zip(columns, results, strict=True)}
+            faults = FaultFrame()
+            bad = np.full(len(rows), refuse_all)
+            for column, rule, mask, row_rule in self._broken(checked):
+                bad |= mask.to_numpy()
+                faults.cells(column, rule, rows, sent[column.name], mask, row_rule)
+            self._repeats(rows, sent, checked, bad, faults)
+            self._measures.add(sent, checked, len(rows))
+            values = {name: result.value for name, result in checked.items()}
+            return Outcome(
+                accepted=self._accepted(rows, values, bad, pool),
+                refused=self._refused(rows, sent, bad),
+                faults=faults.table(),
+            )
+
+    def _broken(
+        self, checked: dict[str, Checked]
+    ) -> Iterator[tuple[Column, str, pl.Series, RowRule | None]]:
+        """Every rule that any row breaks: the column to name, its code, the rows, the rule across columns."""
+        for column in self.contract.columns:
+            for rule, mask in checked[column.name].faults:
+                yield column, rule, mask, None
+        for row_rule, column, mask in broken_rules(self.contract, checked):
+            yield column, "row-constraint", mask, row_rule
+
+    def _repeats(
+        self, rows: pl.Series, sent: Columns, checked: dict[str, Checked], bad: Mask, faults: FaultFrame
+    ) -> None:
+        """Mark rows that repeat a key of an earlier row which had no other fault; `bad` is added to."""
+        good = ~bad
+        for rule, names, seen in self._keys:
+            values = [checked[name].value for name in names]
+            eligible = good.copy()
+            for value in values:
+                if value.null_count():
+                    eligible &= value.is_not_null().to_numpy()
+            chosen = None if eligible.all() else pl.Series(eligible)
+            numbers = _chosen(rows, chosen).to_numpy()
+            earlier = seen.repeats([_chosen(value, chosen) for value in values], numbers)
+            if earlier.any():
+                first = np.zeros(len(rows), dtype=np.int64)
+                first[eligible] = earlier
+                bad |= first > 0
+                faults.repeats(self.contract, rule, names, rows, sent, first)
+
+    def _accepted(self, rows: pl.Series, values: Columns, bad: Mask, pool: ThreadPoolExecutor) -> pa.Table:
+        good = pl.Series(~bad) if bad.any() else None
+        schema = accepted_schema(self.contract.columns)
+
+        def arrow(name: str) -> pa.Array:
+            value = _chosen(rows if name == ROW_NUMBER else values[name], good)
+            return value.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema.field(name).type)
+
+        return pa.Table.from_arrays(list(pool.map(arrow, schema.names)), schema=schema)
+
+    def _refused(self, rows: pl.Series, sent: Columns, bad: Mask) -> pa.Table:
+        schema = refused_schema(self.contract.columns)
+        if not bad.any():
+            return schema.empty_table()
+        mask = pl.Series(bad)
+        texts = [sent[column.name].filter(mask).cast(pl.String) for column in self.contract.columns]
+        arrays = [column.to_arrow(compat_level=pl.CompatLevel.oldest()) for column in (rows.filter(mask), *texts)]
+        return pa.Table.from_arrays(
+            [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema
+        )
+
+
+def _chosen(values: pl.Series, mask: pl.Series | None) -> pl.Series:
+    """The values of the mask, all of them when there is none."""
+    return values if mask is None else values.filter(mask)
+
+
+def _frame(batch: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(batch)
+    if not isinstance(frame, pl.DataFrame):
+        raise BatchError("a batch is a table")
+    return frame.rechunk()
+
+
+def _keys(contract: Contract) -> list[tuple[str, tuple[str, ...]]]:
+    found = [("primary-key", contract.primary_key)] if contract.primary_key else []
+    found += [("unique", (column.name,)) for column in contract.columns if column.unique]
+    return found + [("unique", names) for names in contract.unique_together]
+
+
+def _missing_label(column: Column, *, needed: bool) -> str:
+    header = f"the source has no column {column.source_name!r}"
+    if needed:
+        return f"{header} for {column.name}, which every row needs: all rows are refused"
+    return f"{header} for {column.name}; its values were taken as missing"
+
+
+def _reference_values(contract: Contract, given: Mapping[str, Iterable[object]]) -> dict[str, pl.Series]:
+    found = {}
+    for column in contract.columns:
+        name = f"{column.references.dataset}.{column.references.column}" if column.references else ""
+        if name in given:
+            found[column.name] = pl.Series(list(given[name]))
+    return found
+

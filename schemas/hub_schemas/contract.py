@@ -1,0 +1,72 @@
+"""The contract: what one dataset must look like. Made by `load_contract` from ODCS YAML (see `odcs.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from hub_schemas.model import Column, Quality, RowRule
+
+if TYPE_CHECKING:
+    import marshmallow
+    import pyarrow as pa
+
+__all__ = ["Contract"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract, checked. Equal text gives an equal contract; `digest` names it."""
+
+    id: str
+    version: str
+    title: str
+    description: str
+    domain: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    refusal_threshold: float
+    text: str
+    digest: str
+    status: str = "active"
+    usage: str = ""
+    limitations: str = ""
+    granularity: str = ""
+    rules: tuple[RowRule, ...] = ()
+    quality: tuple[Quality, ...] = ()
+    unexpected_columns: Literal["ignore", "fault"] = "ignore"
+    unique_together: tuple[tuple[str, ...], ...] = ()
+    tags: tuple[str, ...] = ()
+    coverage_column: str | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    def column(self, name: str) -> Column:
+        """The column of that canonical name.
+
+        Raises:
+            KeyError: naming the columns there are.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            names = ", ".join(self._by_name)
+            raise KeyError(f"{self.id} has no column {name!r}; it has: {names}") from None
+
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow schema of accepted rows (typed), without the row number."""
+        from hub_schemas.arrow import arrow_schema
+
+        return arrow_schema(self.columns)
+
+    def marshmallow_schema(self) -> type[marshmallow.Schema]:
+        """The marshmallow schema for one record: the reference meaning of the contract."""
+        from hub_schemas.record import marshmallow_schema
+
+        return marshmallow_schema(self)

@@ -1,0 +1,110 @@
+"""Collecting faults, a mask at a time, into one table of FAULT_SCHEMA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from hub_schemas.arrow import FAULT_SCHEMA
+from hub_schemas.contract import Contract
+from hub_schemas.model import Column, RowRule
+from hub_schemas.faults import HIDDEN, MAX_SHOWN, is_masked_whole, message, row_message
+
+__all__ = ["FaultFrame"]
+
+_SCHEMA = {
+    "row": pl.Int64,
+    "column": pl.String,
+    "value_shown": pl.String,
+    "rule": pl.String,
+    "message": pl.String,
+}
+
+
+class FaultFrame:
+    """Faults of one batch (or of the dataset as a whole)."""
+
+    def __init__(self) -> None:
+        self._parts: list[pl.DataFrame] = []
+
+    def cells(
+        self,
+        column: Column,
+        rule: str,
+        rows: pl.Series,
+        sent: pl.Series,
+        mask: pl.Series,
+        row_rule: RowRule | None = None,
+    ) -> None:
+        """The rows of the mask are at fault in that column under that rule."""
+        words = message(column, rule) if row_rule is None else row_message(row_rule)
+        self._add(column.name, rule, rows.filter(mask), shown_series(column, sent.filter(mask)), words)
+
+    def repeats(
+        self,
+        contract: Contract,
+        rule: str,
+        names: tuple[str, ...],
+        rows: pl.Series,
+        sent: dict[str, pl.Series],
+        first: np.ndarray[Any, np.dtype[np.int64]],
+    ) -> None:
+        """Rows whose key stands in an earlier row (`first` holds its number, 0 for rows that repeat nothing)."""
+        mask = pl.Series(first > 0)
+        column = contract.column(names[0])
+        together = f"{', '.join(names)} together must be" if len(names) > 1 else f"{names[0]} must be"
+        what = f"{together} different in every row; row "
+        words = pl.select(
+            pl.lit(what)
+            + pl.lit(pl.Series(first).filter(mask)).cast(pl.String)
+            + " has the same; remove one of them"
+        ).to_series()
+        shown = shown_series(column, sent[names[0]].filter(mask))
+        self._add(names[0], rule, rows.filter(mask), shown, words)
+
+    def whole(self, column: Column | None, rule: str, words: str) -> None:
+        """A fault of the dataset as a whole."""
+        name = None if column is None else column.name
+        self._add(name, rule, pl.Series([None], dtype=pl.Int64), pl.Series([""]), words)
+
+    def _add(
+        self, name: str | None, rule: str, rows: pl.Series, shown: pl.Series, words: str | pl.Series
+    ) -> None:
+        size = len(rows)
+        texts = words if isinstance(words, pl.Series) else pl.Series([words]).new_from_index(0, size)
+        self._parts.append(
+            pl.DataFrame(
+                {
+                    "row": rows,
+                    "column": pl.Series([name], dtype=pl.String).new_from_index(0, size),
+                    "value_shown": shown,
+                    "rule": pl.Series([rule]).new_from_index(0, size),
+                    "message": texts,
+                },
+                schema=_SCHEMA,
+            )
+        )
+
+    def table(self) -> pa.Table:
+        """All faults, by row; within a row in the order of the contract's columns."""
+        if not self._parts:
+            return FAULT_SCHEMA.empty_table()
+        frame = pl.concat(self._parts).sort("row", maintain_order=True)
+        return frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(FAULT_SCHEMA)
+
+
+def shown_series(column: Column, sent: pl.Series) -> pl.Series:
+    """What a report may show of each cell, as `faults.shown` does for one."""
+    text = sent.cast(pl.String).fill_null("")
+    if not column.is_personal:
+        return text.str.slice(0, MAX_SHOWN)
+    if is_masked_whole(column):
+        empty = text == ""
+        return pl.Series([HIDDEN]).new_from_index(0, len(text)).zip_with(~empty, pl.Series([""]))
+    shape = text.str.slice(0, MAX_SHOWN)
+    for pattern, sign in (("[^ -~]", "?"), ("[A-Z]", "A"), ("[a-z]", "a"), ("[0-9]", "9")):
+        shape = shape.str.replace_all(pattern, sign)
+    return shape
