@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["support.fixtures"]
+pytest_plugins = ["support.fixtures", "support.hubs"]
 
 # A busy machine makes an example slow, not wrong.
 settings.register_profile("hub", deadline=None, print_blob=True)

@@ -3,12 +3,14 @@
 #
 #   docker/build-without-daemon.sh [--fresh] [--no-start]
 #
-# It makes a base image with debootstrap, then runs docker/Dockerfile with buildah in chroot isolation: no daemon,
-# no overlay file system and no user namespace are needed, but root is. The base image and the build's layers are
-# kept in var/images; --fresh starts from nothing.
+# It makes a base image with debootstrap, then runs docker/Dockerfile with buildah in chroot isolation: no daemon and
+# no user namespace are needed, but root is. The base image and the build's layers are kept in var/images; --fresh
+# starts from nothing. Plugins cannot be run in this way, only loaded: their sandbox needs namespaces, and Linux gives
+# none to a process in a chroot.
 #
 #   DEBIAN_MIRROR   where debootstrap takes Debian from (default: what this machine's apt uses)
 #   DEBIAN_SUITE    which Debian (default: bookworm)
+#   STORAGE_DRIVER  how buildah keeps layers: vfs where the kernel has no overlay file system
 #   BUILD_CA        certificates that pip and npm trust while building (default: this machine's, so that a network
 #                   with a certificate authority of its own works); none of it gets into the images
 set -euo pipefail
@@ -36,7 +38,7 @@ for program in buildah debootstrap; do
     command -v "$program" >/dev/null || fail "$program is missing. On Debian and Ubuntu: apt-get install buildah debootstrap"
 done
 
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+export BUILDAH_ISOLATION=chroot
 buildah=(buildah --root "$store/storage" --runroot "$store/run")
 
 mirror() {
@@ -72,16 +74,15 @@ build() { # build TARGET
         --build-arg "BASE_IMAGE=$base" "${trust[@]}" --target "$1" --tag "localhost/joinedup-$1" . >/dev/null
 }
 
-try_hub() {
-    local container server status=1
-    container=$("${buildah[@]}" from localhost/joinedup-hub)
-    "${buildah[@]}" run "$container" -- hub init >/dev/null || return 1
-    "${buildah[@]}" run --network host --env "HUB_HOST=127.0.0.1" --env "HUB_PORT=$port" "$container" -- hub serve &
+serves() { # serves CONTAINER: start the hub in it and ask whether it is ready
+    local server status=1
+    "${buildah[@]}" run "$1" -- hub init >/dev/null || return 1
+    "${buildah[@]}" run --network host --env HUB_HOST=127.0.0.1 --env "HUB_PORT=$port" "$1" -- hub serve &
     server=$!
     for _ in $(seq 60); do
         if python3 - "http://127.0.0.1:$port/readyz" 2>/dev/null <<'PYTHON'; then
 import sys, urllib.request
-print(urllib.request.urlopen(sys.argv[1], timeout=2).read().decode())
+print("   ", urllib.request.urlopen(sys.argv[1], timeout=2).read().decode())
 PYTHON
             status=0
             break
@@ -91,6 +92,13 @@ PYTHON
     done
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
+    return $status
+}
+
+try_hub() {
+    local container status=0
+    container=$("${buildah[@]}" from localhost/joinedup-hub)
+    serves "$container" || status=1
     "${buildah[@]}" rm "$container" >/dev/null
     return $status
 }
@@ -104,8 +112,14 @@ for plugin in sorted(entry_points(group='joinedup.plugins')): print('    plugin'
     "${buildah[@]}" rm "$container" >/dev/null
 }
 
-if $fresh; then rm -rf "$store"; fi
 mkdir -p "$store"
+if $fresh; then
+    "${buildah[@]}" rm --all >/dev/null
+    "${buildah[@]}" rmi --all --force >/dev/null
+    umount "$store/storage/overlay" 2>/dev/null || true # buildah leaves its own mount there
+    rm -rf "$store"
+    mkdir -p "$store"
+fi
 if ! "${buildah[@]}" inspect --type image "$base" >/dev/null 2>&1; then
     step "Making the base image of Debian $suite (a minute)"
     make_base

@@ -61,7 +61,7 @@ class Settings:
     allow_unsandboxed_plugins: bool = _setting(
         False, "Run plugins although no sandbox can be had. Every page that shows their results then says so."
     )
-    duckdb_memory: str = _setting("2GB", "Most memory that linking may use.")
+    linkage_memory_mb: int = _setting(2048, "Most memory that linking may use, in MiB.")
     worker_seconds: float = _setting(1.0, "How often the worker looks for work, in seconds.")
     schedule_timezone: str = _setting("Europe/London", "Time zone in which schedules are read.")
     log_level: str = _setting("info", "debug, info, warning or error.")

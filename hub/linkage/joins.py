@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from hub.errors import NotFound
-from hub.linkage.model import FIELDS
+from hub.linkage.fields import FIELDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -64,7 +64,7 @@ def collect_joins(connection: DuckDBPyConnection, exact: IdentifierLinks) -> pa.
     found = {"rule": pa.array(kinds, pa.string()), "node_l": pa.array(left, pa.int64())}
     connection.register("given_exact", pa.table(found | {"node_r": pa.array(right, pa.int64())}))
     nothing = ", ".join("NULL" for _ in range(2 + 2 * len(FIELDS)))
-    evidence = ", ".join(f"{field.name}, {_agreement_sql(field.name)}" for field in FIELDS)
+    evidence = ", ".join(f"{field.name}, {field.name}_agreement" for field in FIELDS)
     sql = f"""
         WITH lead AS (SELECT node, record_key FROM cleaned WHERE leads)
         SELECT l.record_key, r.record_key, rule, {nothing}
@@ -82,12 +82,6 @@ def collect_joins(connection: DuckDBPyConnection, exact: IdentifierLinks) -> pa.
     table = connection.sql(sql).to_arrow_table()
     connection.unregister("given_exact")
     return table.rename_columns(JOINS.names).cast(JOINS)
-
-
-def _agreement_sql(name: str) -> str:
-    labels = next(field.levels for field in FIELDS if field.name == name)
-    cases = " ".join(f"WHEN {place} THEN '{level.label}'" for place, level in enumerate(labels))
-    return f"CASE {name}_level {cases} ELSE 'unknown' END"
 
 
 def explain_pair(joins: pa.Table, left: str, right: str) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ def create_blueprint(
     views: Mapping[str, Callable[..., Any]],
     guard: Callable[[Route], Any | None],
     *,
-    static_url: str = "/static",
+    static_url: str = "/assets",
 ) -> Blueprint:
     """The blueprint "web" with a view for each route.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, RadioField, StringField, TextAreaField, ValidationError
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from hub.web.text import clean
@@ -117,7 +118,11 @@ class CodeForm(Form):
             raise ValidationError("The security code must be 6 digits")
 
 
-_WAYS = (("name", "Name and date of birth"), ("nhs", "NHS number"), ("address", "Postcode or UPRN"))
+_WAYS = (
+    SelectChoice("name", "Name and date of birth"),
+    SelectChoice("nhs", "NHS number"),
+    SelectChoice("address", "Postcode or UPRN"),
+)
 
 
 class SearchForm(Form):
@@ -146,9 +151,9 @@ class SearchForm(Form):
 
     def offer(self, agreements: Sequence[tuple[str, str, str]]) -> SearchForm:
         """Offer these agreements: (id, title, purpose). Returns itself."""
-        self.agreement.choices = [(ident, title) for ident, title, _ in agreements]
+        self.agreement.choices = [SelectChoice(ident, title) for ident, title, _ in agreements]
         self.hints = {ident: purpose for ident, _, purpose in agreements}
-        if len(agreements) == 1 and not self.agreement.data:
+        if len(agreements) == 1 and self.agreement.raw_data is None:
             self.agreement.data = agreements[0][0]
         return self
 
@@ -205,7 +210,7 @@ class DecisionForm(Form):
 
     def offer(self, events: Sequence[str]) -> DecisionForm:
         """Offer these events of the result's state table. Returns itself."""
-        self.decision.choices = [(event, _DECISIONS[event][0]) for event in events]
+        self.decision.choices = [SelectChoice(event, _DECISIONS[event][0]) for event in events]
         self.hints = {event: _DECISIONS[event][1] for event in events}
         return self
 

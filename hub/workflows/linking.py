@@ -90,8 +90,11 @@ def link_now(hub: Hub, principal: Principal) -> dict[str, Any]:
         return {"records": 0, "people": 0, "datasets": 0}
     records = pa.concat_tables([_records(hub, source) for source in sources])
     log = structlog.get_logger()
-    linked = link_people(records, previous.get(INDEX_CONTRACT), progress=lambda text: log.debug("link", step=text))
-    formed = form_households(records, linked.index, linked.people, previous.get(PEOPLE_CONTRACT))
+    linked = link_people(
+        records, previous.get(INDEX_CONTRACT), progress=lambda text: log.debug("link", step=text),
+        memory_mb=hub.settings.linkage_memory_mb,
+    )  # fmt: skip
+    formed = form_households(linked.people, previous.get(PEOPLE_CONTRACT))
     people = linked.people.join(
         formed.membership.select(["person_id", "household_id"]), keys="person_id", join_type="left outer"
     ).sort_by("person_id")
@@ -214,4 +217,4 @@ def _write(hub: Hub, version: Version, owner: Any, contract: Contract, table: pa
 def _plain(summary: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {name: value for name, value in asdict(summary).items() if isinstance(value, int | float | str)}
+    return {name: value for name, value in asdict(summary).items() if isinstance(value, int | float | str | dict)}

@@ -29,6 +29,13 @@ class Checked:
     present: pl.Series
     faults: list[tuple[str, pl.Series]] = field(default_factory=list)
 
+    def holding(self) -> pl.Series:
+        """The values that break no rule by themselves; null for the others."""
+        value = self.value
+        for _, mask in self.faults:
+            value = _without(value, mask)
+        return value
+
     def note(self, rule: str, mask: pl.Series) -> None:
         """Keep the mask if any row is at fault; a null is no fault."""
         if mask.any():

@@ -47,10 +47,10 @@ def _lone(rule: BothOrNeither, checked: dict[str, Checked]) -> Iterator[tuple[st
 
 
 def _less(smaller: Checked, greater: Checked) -> pl.Series:
-    return (smaller.value < greater.value).fill_null(False)
+    return (smaller.holding() < greater.holding()).fill_null(False)
 
 
 def _needed(rule: RequiredWhen, checked: dict[str, Checked]) -> pl.Series:
-    when = checked[rule.when].value
+    when = checked[rule.when].holding()
     holds = when.is_in(pl.Series(list(rule.values), dtype=when.dtype).implode()).fill_null(False)
     return holds & ~checked[rule.column].present

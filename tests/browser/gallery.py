@@ -13,8 +13,6 @@ from typing import Any
 
 from flask import Flask, abort, redirect, url_for
 from flask_wtf import CSRFProtect
-from hub_schemas import library
-from hub_sdk import Chart, Report, Series, Table, Text
 
 from hub.audit.log import Entry, Verification
 from hub.catalogue.store import Dataset, Version
@@ -30,10 +28,15 @@ from hub.web.forms import CodeForm, DecisionForm, SearchForm, SignInForm
 from hub.web.pages.publishing import FaultLine
 from hub.web.rendering import install, render
 from hub.web.reports import view_report, view_table
+from hub_schemas import library
+from hub_sdk import Chart, Report, Series, Table, Text
 
 NOW = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
 TODAY = NOW.date()
-HOSTILE = '<script>alert("1")</script><img src=x onerror=alert(2)>" onload=\'x\' {{ 7 * 7 }} \x00\u202e & a-very-long-word-' + "x" * 60
+HOSTILE = (
+    '<script>alert("1")</script><img src=x onerror=alert(2)>" onload=\'x\' {{ 7 * 7 }} \x00\u202e & a-very-long-word-'
+    + "x" * 60
+)
 
 # ---- what the pages show -------------------------------------------------------------------------
 
@@ -52,8 +55,16 @@ AGREEMENT = Agreement(
     operations=frozenset({"link", "run plugin", "read person", "read aggregate"}),
     plugins=frozenset({"families"}),
     datasets=(
-        DatasetTerms("schools.attendance", frozenset({"upn", "term", "absence_unauthorised", "fixed_exclusions", "sex"}), "to see absence and exclusions"),
-        DatasetTerms("children.in_need", frozenset({"case_id", "status", "start_date", "end_date"}), "to see who is helped already"),
+        DatasetTerms(
+            "schools.attendance",
+            frozenset({"upn", "term", "absence_unauthorised", "fixed_exclusions", "sex"}),
+            "to see absence and exclusions",
+        ),
+        DatasetTerms(
+            "children.in_need",
+            frozenset({"case_id", "status", "start_date", "end_date"}),
+            "to see who is helped already",
+        ),
         DatasetTerms("unknown.contract", frozenset({"b", "a"})),
     ),
     start=date(2026, 1, 1),
@@ -67,7 +78,18 @@ AGREEMENT = Agreement(
 )
 DATASET = Dataset("ds1", "org1", "schools.attendance", "d" * 64, "School attendance by term", NOW, "v2")
 VERSIONS = tuple(
-    Version(f"v{number}", "ds1", number, "d" * 64, "key", "delivery", 7000 + number, NOW - timedelta(days=9 * (2 - number)), "2025-04-22", "2026-02-13")
+    Version(
+        f"v{number}",
+        "ds1",
+        number,
+        "d" * 64,
+        "key",
+        "delivery",
+        7000 + number,
+        NOW - timedelta(days=9 * (2 - number)),
+        "2025-04-22",
+        "2026-02-13",
+    )
     for number in (2, 1)
 )
 MANIFEST = {"contract": {"id": "schools.attendance", "version": "1.2.0"}, "mode": "full"}
@@ -75,7 +97,16 @@ DELIVERY = Delivery(
     "a" * 32, "client1", "org1", "ds1", MANIFEST, "sig", DeliveryState.ACCEPTED, None, 7104, 7002, 102, "v2", {}, NOW, NOW
 )  # fmt: skip
 DELIVERIES = tuple(
-    pages.DeliveryLine(f"d{index}", title, owner, state, sent, sent - refused if state == "accepted" else 0, refused, NOW - timedelta(hours=index))
+    pages.DeliveryLine(
+        f"d{index}",
+        title,
+        owner,
+        state,
+        sent,
+        sent - refused if state == "accepted" else 0,
+        refused,
+        NOW - timedelta(hours=index),
+    )
     for index, (title, owner, state, sent, refused) in enumerate(
         [
             ("School attendance by term", "Wexbourne Schools", "accepted", 7104, 102),
@@ -93,9 +124,17 @@ FAULT_COUNTS = (
     FaultCount("freshness", "", 1, None),
 )
 FAULTS = (
-    FaultLine(12, "date_of_birth", "99/99/9999", "type-error", "must be a date like 31/12/2014; write day, month and year"),
+    FaultLine(
+        12,
+        "date_of_birth",
+        "99/99/9999",
+        "type-error",
+        "must be a date like 31/12/2014; write day, month and year",
+    ),
     FaultLine(88, "sex", "(hidden)", "enum", "must be one of F, M or X"),
-    FaultLine(301, "upn", "A999999999999", "identifier", "is not a UPN: the check letter does not fit its digits"),
+    FaultLine(
+        301, "upn", "A999999999999", "identifier", "is not a UPN: the check letter does not fit its digits"
+    ),
     FaultLine(None, None, None, "freshness", "the newest row is 220 days old; the contract allows 150"),
 )
 
@@ -114,9 +153,14 @@ def run(state: RunState, **more: Any) -> Run:
 
 RUNS = (
     pages.RunLine(run(RunState.SUCCEEDED), "Families who may need help", "res1", "held"),
-    pages.RunLine(run(RunState.RUNNING, id="run2", plugin="workforce", seconds=None, schedule_id=None), "Demand and workforce"),
+    pages.RunLine(
+        run(RunState.RUNNING, id="run2", plugin="workforce", seconds=None, schedule_id=None),
+        "Demand and workforce",
+    ),
     pages.RunLine(run(RunState.FAILED, id="run3", plugin="workforce", seconds=61.0), "Demand and workforce"),
-    pages.RunLine(run(RunState.SUCCEEDED, id="run4", plugin="workforce"), "Demand and workforce", "res2", "released"),
+    pages.RunLine(
+        run(RunState.SUCCEEDED, id="run4", plugin="workforce"), "Demand and workforce", "res2", "released"
+    ),
 )
 PLUGIN = Plugin(
     "families", "1.0.0", "joinedup-plugin-families", "b" * 64,
@@ -147,7 +191,11 @@ ISOLATION = Isolation(
 )  # fmt: skip
 NO_ISOLATION = Isolation("none", ("bubblewrap is not installed",), {})
 
-MONTHS = tuple(f"{month} {year}" for year in (2024, 2025) for month in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+MONTHS = tuple(
+    f"{month} {year}"
+    for year in (2024, 2025)
+    for month in ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+)
 _PAST = tuple(round(1200 + 160 * math.sin(index / 2) + index * 7) for index in range(24))
 REPORT = Report(
     "Demand and workforce: what to expect",
@@ -211,11 +259,23 @@ HOUSEHOLD = HouseholdView(
     ), "full"),
 )  # fmt: skip
 ACCESS = pages.Access(
-    AGREEMENT.purpose, AGREEMENT.id, AGREEMENT.title, "Key worker, preparing the visit on Thursday", NOW, 12345
+    AGREEMENT.purpose,
+    AGREEMENT.id,
+    AGREEMENT.title,
+    "Key worker, preparing the visit on Thursday",
+    NOW,
+    12345,
 )
 ENTRIES = tuple(
     pages.AuditLine(
-        Entry(1250 - index, NOW - timedelta(minutes=7 * index), who, action, 1250 - index, {"target": target, "agreement": agreement, "purpose": AGREEMENT.purpose if agreement else ""}),
+        Entry(
+            1250 - index,
+            NOW - timedelta(minutes=7 * index),
+            who,
+            action,
+            1250 - index,
+            {"target": target, "agreement": agreement, "purpose": AGREEMENT.purpose if agreement else ""},
+        ),
         name,
     )
     for index, (who, name, action, target, agreement) in enumerate(
@@ -241,7 +301,10 @@ def sign_in_with_errors() -> pages.SignInPage:
 def search(**data: Any) -> SearchForm:
     """The search form with two purposes."""
     return SearchForm(formdata=None, data=data).offer(
-        [(AGREEMENT.id, AGREEMENT.title, AGREEMENT.purpose), ("housing-2026", "Keeping homes", "prevent homelessness")]
+        [
+            (AGREEMENT.id, AGREEMENT.title, AGREEMENT.purpose),
+            ("housing-2026", "Keeping homes", "prevent homelessness"),
+        ]
     )
 
 
@@ -250,7 +313,9 @@ def search_with_errors() -> pages.SearchPage:
     from werkzeug.datastructures import MultiDict
 
     sent = MultiDict({"way": "name", "date_of_birth-day": "31", "date_of_birth-month": "2"})
-    form = SearchForm(formdata=sent, meta={"csrf": False}).offer([(AGREEMENT.id, AGREEMENT.title, AGREEMENT.purpose)])
+    form = SearchForm(formdata=sent, meta={"csrf": False}).offer(
+        [(AGREEMENT.id, AGREEMENT.title, AGREEMENT.purpose)]
+    )
     form.validate()
     return pages.SearchPage(form=form)
 
@@ -276,7 +341,12 @@ FIGURES = tuple(
 HOME = pages.HomePage(
     figures=FIGURES,
     attention=(
-        pages.Attention("Wexbourne Housing: delivery of Tenancies was refused, 25% of rows at fault", "/deliveries/d2", "Refused", NOW),
+        pages.Attention(
+            "Wexbourne Housing: delivery of Tenancies was refused, 25% of rows at fault",
+            "/deliveries/d2",
+            "Refused",
+            NOW,
+        ),
         pages.Attention("Families who may need help waits for a decision", "/results/res1", "Decide", NOW),
     ),
     deliveries=DELIVERIES,
@@ -307,7 +377,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         deliveries=DELIVERIES[:3], agreements=(AGREEMENT,),
     ),
     "dataset-empty": lambda: pages.DatasetPage(
-        dataset=replace(DATASET, current_version=None), organisation="Wexbourne Schools", contract=library.load("police.street_crime"),
+        dataset=replace(DATASET, current_version=None), organisation="Wexbourne Schools", contract=library.load("police.incidents"),
     ),
     "delivery": lambda: pages.DeliveryPage(
         delivery=DELIVERY, dataset=DATASET, organisation="Wexbourne Schools", connector="Schools connector", refusal_threshold=0.1,
@@ -404,7 +474,7 @@ def create_gallery() -> Flask:
     from flask import request
 
     app = Flask("gallery")
-    app.config.update(SECRET_KEY="gallery", TESTING=True)
+    app.config.update(SECRET_KEY="gallery")
     CSRFProtect(app)
 
     def shell() -> pages.Shell:

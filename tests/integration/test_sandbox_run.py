@@ -19,11 +19,18 @@ from support.plugins import PYTHON, SMALL, TestPlugins
 NUMBERS = pa.table({"n": pa.array(range(1000)), "text": [f"row {n % 10}" for n in range(1000)]})
 
 
-@pytest.fixture
-def plugins(tmp_path: Path) -> TestPlugins:
-    made = TestPlugins(tmp_path / "plugins")
+@pytest.fixture(scope="module")
+def sandboxed(tmp_path_factory: pytest.TempPathFactory) -> TestPlugins:
+    made = TestPlugins(tmp_path_factory.mktemp("plugins"))
     made.need_sandbox()
     return made
+
+
+@pytest.fixture
+def plugins(sandboxed: TestPlugins) -> TestPlugins:
+    """One sandbox for all tests of this file; each writes its plugin anew."""
+    sandboxed.clear()
+    return sandboxed
 
 
 def test_the_sandbox_finds_out_for_itself_that_it_isolates_fully(plugins: TestPlugins) -> None:

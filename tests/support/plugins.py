@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 import time
 from collections.abc import Callable, Mapping
@@ -64,6 +65,12 @@ class TestPlugins:
         self.folder = folder
         self.sandbox = Sandbox(PYTHON, module_path=folder, hide=hide)
         self.events: list[Event] = []
+
+    def clear(self) -> None:
+        """Take away every plugin and forget what was told."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.events.clear()
 
     def need_sandbox(self) -> None:
         """Skip the test where the machine lets nobody make a sandbox."""

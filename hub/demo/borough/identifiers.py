@@ -1,8 +1,8 @@
 """Identifiers of the synthetic borough: valid in form, chosen so that they belong to nobody.
 
 * **NHS numbers** carry a modulus 11 check digit (weights 10 to 2) and begin with 999, the range set aside
-  for tests. That range holds 909,091 valid numbers; this module gives the first 900,000 people numbers from
-  it and goes on with 998, 997, ... (numbers beginning with 9 have not been issued to patients).
+  for tests. The first 899,991 people have numbers from that range, the next 998, 997 and so on (numbers
+  beginning with 9 have not been issued to patients).
 * **National Insurance numbers** use prefixes that HMRC's manual (NIM39110) lists as administrative: right
   in form, not given to people.
 * **UPNs** carry the modulus 23 check letter (weights 2 to 13) and local authority code 899, which no
@@ -25,12 +25,12 @@ MOST_PEOPLE = 10_000_000
 
 UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 UPN_AUTHORITY = "899"
-UPN_TEMPORARY_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 NINO_PREFIXES = ("MW", "CR", "PP", "PZ", "NC", "PY")
 NINO_SUFFIXES = "ABCD"
 FIRST_UPRN = 990_000_000_000
 
-_NHS_BLOCK = 900_000
+_NHS_BLOCK = 9 * 99_999
+"""Nine numbers for each eight digits but 99999999: 9999999999 is right in form and yet no number."""
 _NHS_STEP = 389_479
 _NINO_STEP = 611_953
 _UPN_STEP = 6_180_337
@@ -107,7 +107,7 @@ def temporary_upns(people: Ints, entry_years: Ints) -> Texts:
     whole = upns(people, entry_years)
     bodies = np.array([text[1:12] for text in whole], dtype="U11")
     values = np.array([int(text[12]) for text in whole], dtype=np.int64)
-    ends = np.array(list(UPN_TEMPORARY_LETTERS))[values]
+    ends = np.array(list(UPN_LETTERS))[values]
     return _texts(np.char.add(np.char.add(_upn_check_letters(bodies, values), bodies), ends))
 
 

@@ -92,7 +92,7 @@ FORENAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pakistani and bangladeshi": (
         _split(
             "Aisha Fatima Zainab Maryam Khadija Nusrat Shazia Saima Amina Hafsa Sumaya Rukhsana "
-            "Nasreen Begum Farzana Iqra Sana Rabia Shabana Tahira Yasmin Halima Ayesha Noor Mehreen"
+            "Nasreen Shaheen Farzana Iqra Sana Rabia Shabana Tahira Yasmin Halima Ayesha Noor Mehreen"
         ),
         _split(
             "Mohammed Muhammad Ali Ahmed Imran Abdul Usman Hassan Bilal Omar Tariq Hamza Ibrahim "
@@ -191,9 +191,9 @@ SURNAMES: dict[str, tuple[str, ...]] = {
         ),
     ),
     "pakistani and bangladeshi": _split(
-        "Khan Ahmed Hussain Ali Begum Akhtar Mahmood Iqbal Malik Shah "
-        "Rahman Miah Uddin Islam Chowdhury Hussein Bibi Aziz Mirza Qureshi Raja Rashid Butt Bashir "
-        "Hassan Choudhury Kauser Sheikh"
+        "Khan Ahmed Hussain Ali Akhtar Mahmood Iqbal Malik Shah "
+        "Rahman Miah Uddin Islam Chowdhury Hussein Aziz Mirza Qureshi Raja Rashid Butt Bashir "
+        "Hassan Choudhury Sheikh"
     ),
     "indian": _split(
         "Patel Singh Kaur Sharma Shah Kumar Gill Sandhu Dhillon Desai Mistry Joshi Reddy Nair "
@@ -226,6 +226,9 @@ SURNAMES: dict[str, tuple[str, ...]] = {
         *("da Silva", "dos Santos", "Papadopoulos", "Gonçalves", "Conceição", "De Luca"),
     ),
 }
+
+WOMENS_SURNAMES: tuple[str, ...] = ("Begum", "Bibi", "Khatun", "Kauser")
+"""Surnames of many women of Pakistani and Bangladeshi families, which their children do not inherit."""
 
 PLACE_STEMS: tuple[str, ...] = _split(
     "Ash Brad Thorn Hart Black Whit Ald Birk Brox Cal Carl Chad Clay Cran Crow Dal Dun Eg El Fair "

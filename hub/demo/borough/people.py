@@ -11,7 +11,7 @@ from numpy.random import Generator
 from hub.demo.borough import names, places
 from hub.demo.borough.households import Composition, compose
 from hub.demo.borough.identifiers import Ints, Texts
-from hub.demo.borough.name_lists import ORIGINS
+from hub.demo.borough.name_lists import ORIGINS, WOMENS_SURNAMES
 from hub.demo.borough.population import (
     ADULT,
     CHILD,
@@ -172,7 +172,7 @@ def _draw_surnames(
     wed_age = 19 + rng.random(homes) * (made.age[head] - 19).clip(0, 25)
     renamed[head] = np.where(changed, _years_before(today, made.age[head] - wed_age), _NO_DATE)
     _name_children(rng, made, origin, birth, surname, head, partner, married)
-    return _by_sex(rng, made, origin, surname), former, renamed
+    return _by_sex(rng, made, origin, surname, changed=~np.isnat(renamed)), former, renamed
 
 
 def _name_children(
@@ -205,8 +205,8 @@ def _name_children(
     surname[old] = np.where(side, father[made.home[old]], birth[head][made.home[old]])
 
 
-def _by_sex(rng: Generator, made: Composition, origin: Ints, surname: Texts) -> Texts:
-    """Endings and names that go with sex: Kowalski and Kowalska, Singh and Kaur."""
+def _by_sex(rng: Generator, made: Composition, origin: Ints, surname: Texts, *, changed: Flags) -> Texts:
+    """Endings and names that go with sex: Kowalski and Kowalska, Singh and Kaur, Khan and Begum."""
     surname = surname.copy()
     for place in np.flatnonzero((origin == ORIGINS.index("polish and eastern european")) & made.woman):
         if surname[place].endswith("ski"):
@@ -214,6 +214,9 @@ def _by_sex(rng: Generator, made: Composition, origin: Ints, surname: Texts) -> 
     for place in np.flatnonzero(origin == ORIGINS.index("indian")):
         if surname[place] in ("Singh", "Kaur"):
             surname[place] = "Kaur" if made.woman[place] else "Singh"
+    own = (origin == ORIGINS.index("pakistani and bangladeshi")) & made.woman & (made.role <= GRANDPARENT)
+    own &= ~changed & chance(rng, 0.35, len(surname))
+    surname[own] = rng.choice(np.array(WOMENS_SURNAMES, dtype=object), own.sum())
     return surname
 
 

@@ -23,7 +23,7 @@ The same program with the same seed writes the same files.
 {rows}
 
 Identifiers are right in form and belong to nobody:
-  NHS numbers begin with 999, the range for tests (above 900,000 people also with 998 and below).
+  NHS numbers begin with 999, the range for tests (above about 900,000 people also with 998 and below).
   National Insurance numbers have administrative prefixes that are not given to people.
   UPNs have local authority code 899, which no authority uses.
   School numbers begin with 99, practice codes with Z9.

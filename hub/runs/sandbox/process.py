@@ -22,7 +22,8 @@ __all__ = ["Ended", "LineReader", "watch"]
 
 _READ = 64 * 1024
 # More than this on standard output is no worker that tells of itself, but one that floods.
-MOST_OUTPUT = 32 * 1024 * 1024
+MOST_OUTPUT = 16 * 1024 * 1024
+MOST_LINES = 100_000
 # Kept of standard error: bubblewrap's and the interpreter's complaints, from before the worker silences it.
 MOST_COMPLAINTS = 4096
 _TICK_SECONDS = 0.1
@@ -54,11 +55,13 @@ class LineReader:
         self._kept = b""
         self._dropping = False
         self.total = 0
+        self.lines = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take more bytes; gives the lines they complete, without their ends."""
         self.total += len(data)
         *lines, rest = data.split(b"\n")
+        self.lines += len(lines)
         for line in lines:
             whole = self._kept + line
             if not self._dropping and 0 < len(whole) <= self._longest:
@@ -141,7 +144,7 @@ class _Listener:
 
     @property
     def flooded(self) -> bool:
-        return self._lines.total > MOST_OUTPUT
+        return self._lines.total > MOST_OUTPUT or self._lines.lines > MOST_LINES
 
     def wait(self, seconds: float) -> bool:
         """Take what comes within the time; False once both outputs are closed at the other end."""

@@ -82,9 +82,7 @@ class Sandbox:
     # ---- what the hub asks
 
     def isolation(self) -> Isolation:
-        """How well plugins are isolated here; found by running a worker that tries, once if there is a
-        sandbox.
-        """
+        """How well plugins are isolated here, found by running a worker that tries (once, if it can)."""
         with self._lock:
             if self._isolation is None or self._isolation.level == "none":
                 self._isolation = self._try_out()

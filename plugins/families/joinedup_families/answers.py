@@ -1,8 +1,9 @@
 """The four answers a need can have, and how they add up to eligibility.
 
-Answers follow three-valued logic with one distinction more: where the answer is open, it says whether that is because the
-source does not reach (`SOURCE NOT COVERED`, mend it with the department) or because the source reaches but holds nothing
-that could tell about this household (`NO DATA`, ask the family or the service).
+Answers follow three-valued logic with one distinction more: where the answer is open, it says whether that
+is because the source does not reach (`SOURCE NOT COVERED`, mend it with the department) or because the
+source reaches but holds nothing that could tell about this household (`NO DATA`, ask the family or the
+service).
 """
 
 from __future__ import annotations
@@ -19,6 +20,6 @@ NO = "no"
 CANNOT_TELL = "cannot tell"
 ELIGIBILITY = (YES, NO, CANNOT_TELL)
 
-# The answer of a criterion is the first of these that any of its indicators gives: one indicator met is enough, and a
-# criterion is "not met" only when every one of its indicators is known not to be.
+# The answer of a criterion is the first of these that any of its indicators gives: one indicator met is
+# enough, and a criterion is "not met" only when every one of its indicators is known not to be.
 PRECEDENCE = (MET, SOURCE_NOT_COVERED, NO_DATA, NOT_MET)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import calendar
 from datetime import date, timedelta
 
-# In England a child must be in education from the term after the fifth birthday to the end of the school year in which
-# they turn 16; a child born on 1 September belongs to the younger year (Education Act 1996, section 8, and the orders
-# made under it). So: five by the start of the term, and not yet 16 on the eve of the school year.
+# In England a child must be in education from the term after the fifth birthday to the end of the school year
+# in which they turn 16; a child born on 1 September belongs to the younger year (Education Act 1996, section
+# 8, and the orders made under it). So: five by the start of the term, and not yet 16 on the eve of the school
+# year.
 COMPULSORY_FROM = 5
 COMPULSORY_TO = 16
 

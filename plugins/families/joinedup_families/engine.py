@@ -1,7 +1,7 @@
 """The rule engine: a ruleset over linked households, to answers with the evidence behind them.
 
-`evaluate` is the whole of it: who is in the population, the answer of each criterion, eligibility. It counts and dates;
-it does not weigh, score or rank.
+`evaluate` is the whole of it: who is in the population, the answer of each criterion, eligibility. It counts
+and dates; it does not weigh, score or rank.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ FAMILY, FAMILY_UNKNOWN, NOT_FAMILY = "family", "age of a member not known", "no 
 class Result:
     """What a run found.
 
-    `households`: one row a household of the population, by `household_id`: `criteria_met`, `needs_no_data` (criteria
-    without an answer), `eligible`, for every criterion its answer and `<criterion>_evidence` (text), `in_touch`
-    (context, not part of eligibility), `evidence` (JSON), `ruleset`, `as_at`.
-    `summary`: `criterion`, `answer`, `households`; every combination, zeros too.
+    `households`: one row a household of the population, by `household_id`: `criteria_met`, `needs_no_data`
+    (criteria without an answer), `eligible`, for every criterion its answer and `<criterion>_evidence`
+    (text), `in_touch` (context, not part of eligibility), `evidence` (JSON), `ruleset`, `as_at`. `summary`:
+    `criterion`, `answer`, `households`; every combination, zeros too.
     """
 
     ruleset: Ruleset
@@ -41,8 +41,8 @@ class Result:
 def evaluate(ruleset: Ruleset, people: pl.DataFrame, sources: Sources, as_at: date) -> Result:
     """Apply a ruleset to linked households as at a date.
 
-    `people`: `person_id`, `household_id`, `date_of_birth`; one row a person. People without a household are counted and
-    left out: the rules are about households.
+    `people`: `person_id`, `household_id`, `date_of_birth`; one row a person. People without a household are
+    counted and left out: the rules are about households.
     """
     housed = people.select("person_id", "household_id", "date_of_birth").filter(
         pl.col("household_id").is_not_null()
@@ -69,7 +69,10 @@ def evaluate(ruleset: Ruleset, people: pl.DataFrame, sources: Sources, as_at: da
 
 
 def _population(people: pl.DataFrame, child_under: int, as_at: date) -> pl.DataFrame:
-    """Households with what is known of children in them: `household_id`, `kind`; sorted, so that runs are alike."""
+    """Households with what is known of children in them: `household_id`, `kind`.
+
+    Sorted, so that runs are alike.
+    """
     child = age_in_years("date_of_birth", pl.lit(as_at)) < child_under
     known = people.group_by("household_id").agg(
         has_child=child.fill_null(value=False).any(), age_unknown=pl.col("date_of_birth").is_null().any()
@@ -87,7 +90,7 @@ def _population(people: pl.DataFrame, child_under: int, as_at: date) -> pl.DataF
 def _criterion(
     criterion: Criterion, sources: Sources, members: pl.DataFrame, households: pl.DataFrame, as_at: date
 ) -> pl.DataFrame:
-    """`household_id`, `answer`, `text` (evidence in words) and `items` (the same as structs, one an indicator)."""
+    """The answers of a criterion: `household_id`, `answer`, `text` (evidence in words), `items` (structs)."""
     parts = [
         indicators.evaluate(one, sources.get(one.source), members, households, as_at).with_columns(
             indicator=pl.lit(one.id),

@@ -1,8 +1,9 @@
 """Indicators over linked rows: the answer of each for every household, with the rows and dates behind it.
 
-A test counts, by household: `yes` (cases that meet the rule), `unclear` (cases that an empty cell leaves open), `missing`
-(people about whom the source should hold a row and does not), `subjects` (people known in the household whom the rule
-could be about), and the rows and dates of the first two. `_answers` turns the counts into one of the four answers.
+A test counts, by household: `yes` (cases that meet the rule), `unclear` (cases that an empty cell leaves
+open), `missing` (people about whom the source should hold a row and does not), `subjects` (people known in
+the household whom the rule could be about), and the rows and dates of the first two. `_answers` turns the
+counts into one of the four answers.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def evaluate(
     """The answer of one indicator for each of `households`.
 
     `members`: `person_id` (unique), `household_id`, `date_of_birth` (null where not known); `households`:
-    `household_id`. Returns, in the order of `households`: `household_id`, `answer`, `rows` (that decide the answer),
-    `first`, `last` (their dates) and `why` (what is missing, or what was looked at).
+    `household_id`. Returns, in the order of `households`: `household_id`, `answer`, `rows` (that decide the
+    answer), `first`, `last` (their dates) and `why` (what is missing, or what was looked at).
     """
     reached = reach(indicator, source, as_at)
     found = None
@@ -55,7 +56,7 @@ def _attached(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _happened(indicator: Events, rows: pl.DataFrame, reached: Reach) -> pl.DataFrame:
-    """Rows within the window, with their `day` and whether they meet the rule (`verdict`: true, false or null)."""
+    """Rows within the window, with their `day` and `verdict` (meets the rule: true, false or null)."""
     dated = rows.with_columns(day=pl.col(indicator.date).cast(pl.Date))
     inside = dated.filter(pl.col("day").is_between(reached.first, reached.last))
     age = age_in_years("born", pl.col("day") if indicator.age_at == "event" else pl.lit(reached.last))
@@ -65,7 +66,10 @@ def _happened(indicator: Events, rows: pl.DataFrame, reached: Reach) -> pl.DataF
 
 
 def _running(indicator: Register, rows: pl.DataFrame, as_at: date) -> pl.DataFrame:
-    """Rows that run on the as-at date, or may: no end means still running, no start means that nobody knows."""
+    """Rows that run on the as-at date, or may.
+
+    No end means still running, no start means that nobody knows.
+    """
     start, end = pl.col(indicator.start).cast(pl.Date), pl.col(indicator.end).cast(pl.Date)
     runs = (start <= as_at) & (end.is_null() | (end >= as_at))
     age = age_in_years("born", pl.lit(as_at))
@@ -78,7 +82,10 @@ def _running(indicator: Register, rows: pl.DataFrame, as_at: date) -> pl.DataFra
 def _count(
     indicator: Events | Register, dated: pl.DataFrame, members: pl.DataFrame, youngest_on: date
 ) -> pl.DataFrame:
-    """The counts a household from rows with a verdict; ages of possible subjects are taken on `youngest_on`."""
+    """The counts a household from rows with a verdict.
+
+    Ages of possible subjects are taken on `youngest_on`.
+    """
     if indicator.subject == "person":
         dated = dated.filter(pl.col("person_id").is_not_null())
     yes, unclear = pl.col("verdict").fill_null(value=False), pl.col("verdict").is_null()
@@ -109,7 +116,10 @@ def _count(
 def _answers(
     indicator: Indicator, households: pl.DataFrame, found: pl.DataFrame | None, reached: Reach
 ) -> pl.DataFrame:
-    """From counts to answers: evidence first, then coverage, then what is open; "not met" only when all else is ruled out."""
+    """From counts to answers: evidence first, then coverage, then what is open.
+
+    "Not met" only when all else is ruled out.
+    """
     if found is None:
         nothing = {name: pl.lit(0) for name in (*COUNTS, "yes_rows", "unclear_rows")}
         found = households.with_columns(**nothing, **{name: pl.lit(None, pl.Date) for name in DATES})

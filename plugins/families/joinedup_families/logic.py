@@ -1,8 +1,8 @@
 """The three-valued expressions that rules are made of.
 
-A comparison with an empty cell is neither true nor false. Polars' boolean operators work that way (null and false is
-false, null and true is null), so a row whose empty cell cannot matter is ruled out, and one whose empty cell matters
-stays unclear: it turns an answer into "no data", never silently into "not met".
+A comparison with an empty cell is neither true nor false. Polars' boolean operators work that way (null and
+false is false, null and true is null), so a row whose empty cell cannot matter is ruled out, and one whose
+empty cell matters stays unclear: it turns an answer into "no data", never silently into "not met".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRUE = pl.lit(value=True)
 
 
 def where(conditions: Mapping[str, tuple[Any, ...]]) -> pl.Expr:
-    """True where every column has one of its values, false where one has another value, null where it is open."""
+    """True where every column has one of its values, false where one has another, null where it is open."""
     clauses = (_one_of(column, values) for column, values in conditions.items())
     return reduce(lambda left, right: left & right, clauses, TRUE)
 
@@ -56,7 +56,10 @@ def age_fits(under: int | None, at_least: int | None, age: pl.Expr) -> pl.Expr:
 
 
 def compulsory_school_age(born: str, term_start: date) -> pl.Expr:
-    """Whether a child must be in education in a term that starts on `term_start`; see `dates` for the rule."""
+    """Whether a child must be in education in a term that starts on `term_start`.
+
+    See `dates` for the rule.
+    """
     return (age_in_years(born, pl.lit(term_start)) >= COMPULSORY_FROM) & (
         age_in_years(born, pl.lit(eve_of_school_year(term_start))) < COMPULSORY_TO
     )

@@ -1,6 +1,7 @@
 """The families plugin: eligibility rules over linked households, with the evidence and its dates.
 
-It answers a published question with rules that anyone can read (`rulesets/`). It is not a prediction and holds no score.
+It answers a published question with rules that anyone can read (`rulesets/`). It is not a prediction and
+holds no score.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class FamiliesPlugin:
             name="families",
             version=__version__,
             title="Families: eligibility for help",
-            summary="Applies the published criteria of a families programme to linked households. Every need is "
-            "answered met, not met, no data or source not covered, with the dates of the evidence. "
-            "No score and no prediction: a person decides.",
+            summary="Applies the published criteria of a families programme to linked households. Every "
+            "need is answered met, not met, no data or source not covered, with the dates of the "
+            "evidence. No score and no prediction: a person decides.",
             inputs=_inputs(),
             outputs=(_households_output(), _summary_output()),
             parameters=_parameters(),
@@ -56,13 +57,14 @@ class FamiliesPlugin:
     @hookimpl
     def hub_run(self, context: Context) -> RunOutput:
         """Load the ruleset, evaluate it as at the day of the run, report."""
+        import polars
+
         from joinedup_families.engine import evaluate
         from joinedup_families.report import build
 
         ruleset = _ruleset(context)
         context.progress(0.1, f"applying {ruleset.label}")
-        people = context.polars("people")
-        assert people is not None  # a required input: the worker refuses a run without it
+        people = polars.DataFrame(context.table("people"))
         sources = _sources(context)
         result = evaluate(ruleset, people, sources, context.today)
         context.progress(0.8, "writing the report")
@@ -169,15 +171,17 @@ def _parameters() -> tuple[Parameter, ...]:
             "asb_counts",
             "string",
             "any",
-            "Which anti-social behaviour counts: any recorded incident with a member of the household as suspect, or "
-            "only those that ended in an intervention (proven offence or community resolution).",
+            "Which anti-social behaviour counts: any recorded incident with a member of the household as "
+            "suspect, or only those that ended in an intervention (proven offence or community "
+            "resolution).",
             choices=("any", "intervention"),
         ),
         Parameter(
             "look_back_months",
             "integer",
             12,
-            "How far back crime and anti-social behaviour count, in months up to the day of the run. Published: 12.",
+            "How far back crime and anti-social behaviour count, in months up to the day of the run. "
+            "Published: 12.",
             minimum=1,
             maximum=36,
         ),

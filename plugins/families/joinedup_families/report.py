@@ -1,6 +1,7 @@
-"""The report of a run: what ran under which rules, the answers, what the sources do not cover, and the honest limits.
+"""The report of a run: what ran under which rules, the answers, what is not covered, and the limits.
 
-A report is shown more widely than the tables, so its figures are rounded to the nearest 5 and small ones withheld.
+A report is shown more widely than the tables, so its figures are rounded to the nearest 5 and small ones
+withheld.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ SMALL = 10
 ROUNDED = f"Households, rounded to the nearest 5; fewer than {SMALL} are not shown as a figure."
 
 LIMITS = (
-    "This is eligibility under published rules, not a prediction: it says which recorded facts meet which criterion, and "
-    "nothing about what a family will do. There is no score and no order.\n\n"
-    "A person decides. An answer is a reason to look, never a reason to act without talking to the family; the dates and "
-    "sources beside each answer are there to be checked, and a family can ask for them to be corrected.\n\n"
-    "The answers are as good as the linkage. A record that the hub has not linked to its person counts for nobody: 'not "
-    "met' means that no linked record meets the rule in a source that covers the period. A record linked to the wrong "
-    "person counts for the wrong household.\n\n"
-    "Households are the hub's own, made from addresses that departments hold; a family may live across two of them."
+    "This is eligibility under published rules, not a prediction: it says which recorded facts meet which "
+    "criterion, and nothing about what a family will do. There is no score and no order.\n\nA person "
+    "decides. An answer is a reason to look, never a reason to act without talking to the family; the "
+    "dates and sources beside each answer are there to be checked, and a family can ask for them to be "
+    "corrected.\n\nThe answers are as good as the linkage. A record that the hub has not linked to its "
+    "person counts for nobody: 'not met' means that no linked record meets the rule in a source that "
+    "covers the period. A record linked to the wrong person counts for the wrong household.\n\nHouseholds "
+    "are the hub's own, made from addresses that departments hold; a family may live across two of them."
 )
 
 
@@ -33,10 +34,11 @@ def build(result: Result, sources: Sources) -> Report:
     ruleset = result.ruleset
     families = counts["population", FAMILY] + counts["population", FAMILY_UNKNOWN]
     summary = (
-        f"{ruleset.title}, as at {day(result.as_at)}: of {_figure(families)} households with a child, or where the age of a "
-        f"member is not known, {_figure(counts['eligible', YES])} meet {ruleset.needs_required} or more of "
-        f"{len(ruleset.criteria)} criteria, {_figure(counts['eligible', NO])} do not, and for "
-        f"{_figure(counts['eligible', CANNOT_TELL])} the data cannot tell."
+        f"{ruleset.title}, as at {day(result.as_at)}: of {_figure(families)} households with a child, or "
+        f"where the age of a member is not known, {_figure(counts['eligible', YES])} meet "
+        f"{ruleset.needs_required} or more of {len(ruleset.criteria)} criteria, "
+        f"{_figure(counts['eligible', NO])} do not, and for {_figure(counts['eligible', CANNOT_TELL])} the "
+        "data cannot tell."
     )
     return Report(
         title=f"Families: eligibility under {ruleset.id}",
@@ -135,9 +137,9 @@ def _choices(result: Result) -> str:
         "checked against the published source" if ruleset.wording_status == "checked" else "not yet checked"
     )
     return (
-        f"Ruleset {ruleset.label}, as at {day(result.as_at)}. Choices that differ from the published rules, or that the "
-        f"rules leave to councils: {chosen}.\n\n"
-        f"Wording status: {ruleset.wording_status} ({wording}). {ruleset.wording_note}\n\nSource: {ruleset.source}."
+        f"Ruleset {ruleset.label}, as at {day(result.as_at)}. Choices that differ from the published "
+        f"rules, or that the rules leave to councils: {chosen}.\n\nWording status: "
+        f"{ruleset.wording_status} ({wording}). {ruleset.wording_note}\n\nSource: {ruleset.source}."
     )
 
 
@@ -149,7 +151,8 @@ def _rules_table(result: Result) -> Table:
             (one.title, one.rule, ", ".join(sorted({indicator.source for indicator in one.indicators})))
             for one in result.ruleset.criteria
         ),
-        note=f"Eligible: {result.ruleset.needs_required} or more of these, in {result.ruleset.population.lower()}.",
+        note=f"Eligible: {result.ruleset.needs_required} or more of these, in "
+        f"{result.ruleset.population.lower()}.",
     )
 
 
@@ -167,8 +170,8 @@ def _warnings(result: Result, sources: Sources, counts: dict[tuple[str, str], in
         )
     if counts["population", FAMILY_UNKNOWN]:
         found.append(
-            f"Households where it is not known whether a child lives there: {_figure(counts['population', FAMILY_UNKNOWN])}. "
-            "They are listed, and never as eligible."
+            "Households where it is not known whether a child lives there: "
+            f"{_figure(counts['population', FAMILY_UNKNOWN])}. They are listed, and never as eligible."
         )
     if result.ruleset.wording_status != "checked":
         found.append(f"The wording of {result.ruleset.id} has not been checked against the published source.")
@@ -184,6 +187,6 @@ def _unlinked(source: Source) -> list[str]:
     if share < 0.005:
         return []
     return [
-        f"{source.name}: {share:.0%} of its rows are linked to no person (nobody named, or not found). They count for no one, "
-        "so a 'not met' may be one of them."
+        f"{source.name}: {share:.0%} of its rows are linked to no person (nobody named, or not found). "
+        "They count for no one, so a 'not met' may be one of them."
     ]

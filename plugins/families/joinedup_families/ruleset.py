@@ -23,10 +23,11 @@ class RulesetError(ValueError):
 class Indicator:
     """One way in which a criterion can be met. The three kinds below say how the rows of `source` are read.
 
-    `where` maps a column to the values that count; a row counts when every column has one of them, and is *unclear* when
-    a deciding column is empty and no other rules the row out. `subject` is who the row must be about: a `person` of the
-    household, or the `household` (also rows that are linked to its address alone). `no_rows` is the answer where a
-    covered source holds nothing about the household, `no_subject` where nobody known in it is someone the rule is about.
+    `where` maps a column to the values that count; a row counts when every column has one of them, and is
+    *unclear* when a deciding column is empty and no other rules the row out. `subject` is who the row must
+    be about: a `person` of the household, or the `household` (also rows that are linked to its address
+    alone). `no_rows` is the answer where a covered source holds nothing about the household, `no_subject`
+    where nobody known in it is someone the rule is about.
     """
 
     id: str
@@ -74,9 +75,10 @@ class Register(Indicator):
 class Terms(Indicator):
     """Rows a pupil a school term, looked at over the last `terms` terms that the source holds.
 
-    `measure`: `sum` of `column_names` reaches `at_least`; their `share` of column `of` does; `any` row or the row of the
-    `latest` term satisfies `where`. `supported_by` names columns of which at least one must be above zero (or true) in
-    these terms for a hit to count; without one the hit is unclear, for the reason given.
+    `measure`: `sum` of `column_names` reaches `at_least`; their `share` of column `of` does; `any` row or
+    the row of the `latest` term satisfies `where`. `supported_by` names columns of which at least one must
+    be above zero (or true) in these terms for a hit to count; without one the hit is unclear, for the reason
+    given.
     """
 
     measure: Literal["sum", "share", "any", "latest"] = "any"
@@ -154,8 +156,9 @@ def load_ruleset(
 ) -> Ruleset:
     """One of the rulesets that come with the plugin, with a council's choices applied.
 
-    `choices` picks a variant of an indicator by parameter (`{"absence_counts": "all"}`); a value for which an indicator
-    has no variant leaves it as published. Raises RulesetError for a name that is not among `ruleset_ids()`.
+    `choices` picks a variant of an indicator by parameter (`{"absence_counts": "all"}`); a value for which
+    an indicator has no variant leaves it as published. Raises RulesetError for a name that is not among
+    `ruleset_ids()`.
     """
     if ruleset_id not in ruleset_ids():
         raise RulesetError(f"There is no ruleset {ruleset_id!r}. Choose one of: {', '.join(ruleset_ids())}.")
@@ -270,7 +273,7 @@ class _Reader:
         return None if problems else kind(**values)
 
     def chosen(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """The indicator as written, with the variants for this run's choices in place of what they replace."""
+        """The indicator as written, with this run's choices in place of what they replace."""
         entry = dict(entry)
         for parameter, variants in entry.pop("variants", {}).items():
             value = self.choices.get(parameter)

@@ -1,8 +1,9 @@
 """Indicators over school terms: first a verdict a child, then the counts a household.
 
-A child is *expected* in a term in which they are of compulsory school age. An expected child without a row in a term is
-`missing` there: educated elsewhere, at home, or not linked; the source cannot tell which. Such a child never counts as
-"not met". What their other terms hold still counts where the missing ones could not undo it.
+A child is *expected* in a term in which they are of compulsory school age. An expected child without a row
+in a term is `missing` there: educated elsewhere, at home, or not linked; the source cannot tell which. Such
+a child never counts as "not met". What their other terms hold still counts where the missing ones could not
+undo it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from joinedup_families.sources import Reach
 
 
 def count(indicator: Terms, rows: pl.DataFrame, members: pl.DataFrame, reached: Reach) -> pl.DataFrame:
-    """The counts a household (see `indicators`) for one indicator over the terms in `reached`, at least one."""
+    """The counts a household (see `indicators`) for one indicator over the terms in `reached`."""
     looked_at = reached.terms[-1:] if indicator.measure == "latest" else reached.terms
     start = pl.col(indicator.term_start)
     rows = rows.filter(pl.col("person_id").is_not_null(), start.is_in(list(reached.terms)))
@@ -48,8 +49,9 @@ def count(indicator: Terms, rows: pl.DataFrame, members: pl.DataFrame, reached: 
 def _verdict(indicator: Terms, covered: bool) -> pl.Expr:
     """Whether a child's rows meet the rule: true, false, or null where an empty cell leaves it open.
 
-    A share is taken over all the terms the child was expected in, as if the missing ones had held no absence: so a
-    share that reaches the threshold would reach it with every row there too. Sums can only grow.
+    A share is taken over all the terms the child was expected in, as if the missing ones had held no
+    absence: so a share that reaches the threshold would reach it with every row there too. Sums can only
+    grow.
     """
     if indicator.measure in ("any", "latest"):
         return where(indicator.where).any(ignore_nulls=False)
@@ -59,7 +61,8 @@ def _verdict(indicator: Terms, covered: bool) -> pl.Expr:
         reached = summed.sum() >= indicator.at_least
     else:
         held = pl.col(indicator.term_start).n_unique()
-        # Where the source itself lacks terms, nobody knows who was expected in them: assume that everybody was.
+        # Where the source itself lacks terms, nobody knows who was expected in them: assume that everybody
+        # was.
         terms = pl.max_horizontal(held, pl.col("expected").max()) if covered else pl.lit(indicator.terms)
         possible = pl.col(indicator.of).sum() * terms / held
         empty = empty | pl.col(indicator.of).is_null().any() | (possible == 0)
@@ -76,7 +79,10 @@ def _of_age(judged: pl.DataFrame, members: pl.DataFrame, reached: Reach) -> pl.D
 
 
 def _supported(indicator: Terms, judged: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Verdicts that hold only with support in any of the terms: true without support becomes null, not false."""
+    """Verdicts that hold only with support in any of the terms.
+
+    True without support becomes null, not false.
+    """
     supports = pl.any_horizontal(*((pl.col(name).cast(pl.Int64) > 0) for name in indicator.supported_by))
     support = rows.group_by("person_id").agg(supported=supports.any())
     proven = pl.when(pl.col("supported")).then(pl.lit(value=True))
@@ -84,7 +90,10 @@ def _supported(indicator: Terms, judged: pl.DataFrame, rows: pl.DataFrame) -> pl
 
 
 def _by_household(children: pl.DataFrame) -> pl.DataFrame:
-    """Sum children up. `proven` beats what is missing: a child who meets the rule does so whatever else is not known."""
+    """Sum children up. `proven` beats what is missing.
+
+    A child who meets the rule does so whatever else is not known.
+    """
     known = children.filter((pl.col("expected") > 0) | pl.col("seen").is_not_null()).with_columns(
         proven=pl.col("verdict").fill_null(value=False)
     )

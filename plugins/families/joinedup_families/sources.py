@@ -1,4 +1,7 @@
-"""What the sources of a run hold, and how far they reach: the part of a rule that comes before any row is read."""
+"""What the sources of a run hold, and how far they reach.
+
+The part of a rule that comes before any row is read.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,20 @@ from joinedup_families.ruleset import Events, Indicator, Register, Terms
 if TYPE_CHECKING:
     import polars as pl
 
-# A window counts as covered when the source starts within a week of its first day (the first row of a busy source
-# rarely falls on the day itself) and reaches to within 45 days of its last (departments deliver a month in arrear).
+# A window counts as covered when the source starts within a week of its first day (the first row of a busy
+# source rarely falls on the day itself) and reaches to within 45 days of its last (departments deliver a
+# month in arrear).
 START_SLACK = timedelta(days=7)
 END_SLACK = timedelta(days=45)
-# School terms start 3 to 5 months apart, so three in a row start within 10 months of each other; and the newest term
-# that a school can have delivered started at most 10 months ago.
+# School terms start 3 to 5 months apart, so three in a row start within 10 months of each other; and the
+# newest term that a school can have delivered started at most 10 months ago.
 TERMS_SPAN_MONTHS = 10
 TERMS_STALE_MONTHS = 10
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Whether a source reaches where a rule looks: `covered`, the days looked at, and why not where it does not."""
+    """Whether a source reaches where a rule looks: the days (and terms) looked at, and why it does not."""
 
     covered: bool
     first: date | None = None
@@ -36,7 +40,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset of the run: its rows (None when it was not supplied) and the period its department says it covers.
+    """A dataset of the run: its rows (None when not supplied) and the period it is said to cover.
 
     `rows` has `person_id` and `household_id` besides the columns that the rules read.
     """
@@ -99,7 +103,10 @@ def _register(indicator: Register, source: Source, rows: pl.DataFrame, as_at: da
 
 
 def _terms(indicator: Terms, source: Source, rows: pl.DataFrame, as_at: date) -> Reach:
-    """The last terms in a row. Terms that are too old to be the last ones are not looked at, whatever they hold."""
+    """The last terms in a row.
+
+    Terms that are too old to be the last ones are not looked at, whatever they hold.
+    """
     starts = [
         one for one in rows[indicator.term_start].drop_nulls().unique().sort().to_list() if one <= as_at
     ]
@@ -114,7 +121,7 @@ def _terms(indicator: Terms, source: Source, rows: pl.DataFrame, as_at: date) ->
     recent = [one for one in starts if one >= months_back(newest, TERMS_SPAN_MONTHS)]
     terms = tuple(recent[-indicator.terms :])
     if len(terms) < indicator.terms:
-        why = f"{source.name} holds {len(terms)} of the {indicator.terms} consecutive terms that the rule looks at"
+        why = f"{source.name} holds {len(terms)} of the {indicator.terms} consecutive terms of the rule"
         return Reach(False, terms[0], newest, why, terms)
     return Reach(True, terms[0], newest, terms=terms)
 

@@ -1,4 +1,7 @@
-"""Builders for worked cases: a household, the rows that departments hold about it, and the answers it gets."""
+"""Builders for worked cases.
+
+A household, the rows that departments hold about it, and the answers it gets.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ class Case:
         return self
 
     def sources(self) -> Sources:
-        """The sources as departments with a full window would hold them, but for what the case says otherwise."""
+        """The sources as departments with a full window hold them, but for what the case says."""
         window = (date(2023, 7, 1), AS_AT, AS_AT)
         frames = {
             "schools.attendance": (self.attendance, ATTENDANCE),

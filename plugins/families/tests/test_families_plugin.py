@@ -41,7 +41,7 @@ def tables_of(case) -> dict[str, object]:
 
 
 def borough(new_case):
-    """Forty families: ten eligible, ten with one need, ten with a child unseen by any school, ten with no need."""
+    """Forty families: ten eligible, ten with one need, ten with a child unseen by schools, ten with none."""
     case = new_case()
     for number in range(40):
         home = f"HOUSE-{number:04d}"
@@ -148,8 +148,8 @@ class TestReport:
         case.without.add("benefits.claims")
         warnings = " ".join(run(case, coverage=late).report.warnings)
         assert (
-            "Crime and anti-social behaviour: source not covered, because police.incidents starts on 1 January 2026"
-            in warnings
+            "Crime and anti-social behaviour: source not covered, because police.incidents starts on 1 "
+            "January 2026" in warnings
         )
         assert "because benefits.claims was not supplied" in warnings
 

@@ -1,4 +1,7 @@
-"""Rulesets as data, the arithmetic of answers, and ages: against plain reference versions written out here."""
+"""Rulesets as data, the arithmetic of answers, and ages.
+
+Against plain reference versions written out here.
+"""
 
 from __future__ import annotations
 

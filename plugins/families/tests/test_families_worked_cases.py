@@ -1,4 +1,7 @@
-"""Worked cases for TF-2012: for every need each of the four answers, and where exactly one turns into another."""
+"""Worked cases for TF-2012.
+
+For every need each of the four answers, and where exactly one turns into another.
+"""
 
 from __future__ import annotations
 

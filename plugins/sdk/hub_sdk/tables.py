@@ -7,6 +7,7 @@ worker handed over. Imports pyarrow; nothing else of `hub_sdk` imports this modu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -104,7 +105,7 @@ def conform(table: Any, output: Output) -> pa.Table:
 
 
 def value_problems(table: pa.Table, output: Output) -> list[str]:
-    """What no type can say: keys and counts are never null, counts never negative, numbers always finite."""
+    """What no type can say: keys and counts are never null, counts never negative, numbers finite, days real."""
     problems = []
     for column in output.columns:
         values = table.column(column.name)
@@ -118,7 +119,22 @@ def value_problems(table: pa.Table, output: Output) -> list[str]:
                 problems.append(f"{place}: is a count and must not be negative")
         if column.type == "number" and _some(pc.invert(pc.is_finite(values))):
             problems.append(f"{place}: holds numbers that are not finite; use null where there is no value")
+        if column.type in _DAYS and _beyond_the_calendar(values, _DAYS[column.type]):
+            problems.append(f"{place}: holds days before the year 1 or after 9999")
     return problems
+
+
+# Ticks of the stored type in a day.
+_DAYS = {"date": 1, "timestamp": 86_400_000_000}
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _beyond_the_calendar(values: pa.ChunkedArray, ticks: int) -> bool:
+    """Whether any value has no date in Python: reading it would raise, far from where it came from."""
+    whole = values.cast(pa.int32() if ticks == 1 else pa.int64())
+    first = (date.min.toordinal() - _EPOCH) * ticks
+    end = (date.max.toordinal() + 1 - _EPOCH) * ticks
+    return _some(pc.or_(pc.less(whole, first), pc.greater_equal(whole, end)))
 
 
 def _some(mask: Any) -> bool:

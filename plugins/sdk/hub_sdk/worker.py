@@ -29,6 +29,7 @@ from hub_sdk.wire import Request, clipped, event_line
 # Progress is for people to look at; more than this many a second helps nobody.
 PROGRESS_PER_SECOND = 10
 DEEPEST_PLACES = 6
+MOST_LOG_LINES = 2000
 
 
 class Events:
@@ -41,6 +42,7 @@ class Events:
         os.dup2(silence, 2)
         os.close(silence)
         self._last_progress = 0.0
+        self._logged = 0
         # Made beforehand: when memory has run out there may be none left to make it.
         self._out_of_memory = event_line("failed", kind="memory")
 
@@ -56,8 +58,10 @@ class Events:
             self.send("progress", fraction=fraction, message=clipped(message))
 
     def log(self, message: str) -> None:
-        """Send a line of the log."""
-        self.send("log", message=clipped(message))
+        """Send a line of the log; the hub keeps fewer than this sends."""
+        self._logged += 1
+        if self._logged <= MOST_LOG_LINES:
+            self.send("log", message=clipped(message))
 
     def out_of_memory(self) -> None:
         """Say that memory has run out, without needing any."""

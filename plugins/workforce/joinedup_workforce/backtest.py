@@ -1,7 +1,7 @@
 """Rolling-origin backtest: would the model have beaten last year's figure, and how wide must intervals be?
 
-From every origin month with enough history behind it, both methods forecast the months ahead from what was known then;
-every forecast is compared with what came. The same errors make the intervals (see `conformal`).
+From every origin month with enough history behind it, both methods forecast the months ahead from what was
+known then; every forecast is compared with what came. The same errors make the intervals (see `conformal`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ LEAST_SCORES = 40
 
 @dataclass(frozen=True)
 class Backtest:
-    """Forecasts from every origin. Arrays have the axes series, origin, months ahead; NaN where the month has not come.
+    """Forecasts from every origin.
 
-    `origins[k]` is how many months were known; `naive` (series, origin) the mean absolute error of "same month last
-    year" within the months known then, by which errors are scaled; `noise` (series, origin) the spread of the
-    one-step fits on the stabilised scale.
+    Arrays have the axes series, origin, months ahead; NaN where the month has not come.
+
+    `origins[k]` is how many months were known; `naive` (series, origin) the mean absolute error of "same
+    month last year" within the months known then, by which errors are scaled; `noise` (series, origin) the
+    spread of the one-step fits on the stabilised scale.
     """
 
     origins: tuple[int, ...]
@@ -54,7 +56,9 @@ class Backtest:
 
 
 def backtest(panel: Panel, ahead: int, members: Sequence[Sequence[int]] | None = None) -> Backtest | None:
-    """Forecast from every origin from `LEAST_MONTHS` on; None where there is not a month left to compare with.
+    """Forecast from every origin from `LEAST_MONTHS` on.
+
+    None where there is not a month left to compare with.
 
     With `members` the forecasts and what came are summed first: `members[k]` are the series in total k.
     """
@@ -82,7 +86,10 @@ def backtest(panel: Panel, ahead: int, members: Sequence[Sequence[int]] | None =
 
 
 def mase(errors: Floats) -> float | None:
-    """Mean absolute scaled error (Hyndman and Koehler 2006): the mean of scaled errors; None where there are none."""
+    """Mean absolute scaled error (Hyndman and Koehler 2006): the mean of scaled errors.
+
+    None where there are none.
+    """
     known = errors[~np.isnan(errors)]
     return float(known.mean()) if len(known) else None
 
@@ -90,7 +97,8 @@ def mase(errors: Floats) -> float | None:
 def choose(test: Backtest, before: int | None = None) -> Flags:
     """Which series the model forecasts better: true where its scaled error is smaller than the baseline's.
 
-    With `before`, only by the months before that one (counted as `origins` are): what could have been known then.
+    With `before`, only by the months before that one (counted as `origins` are): what could have been known
+    then.
     """
     model, baseline = test.scaled_errors(test.model), test.scaled_errors(test.baseline)
     if before is not None:
@@ -103,7 +111,9 @@ def choose(test: Backtest, before: int | None = None) -> Flags:
 
 
 def as_used(test: Backtest) -> Floats:
-    """The forecasts that this plugin would have made: at each origin the method that had done better until then.
+    """The forecasts that this plugin would have made.
+
+    At each origin the method that had done better until then.
 
     Choosing a method by the same errors that it is then judged by would flatter the choice; this does not.
     """
@@ -130,11 +140,13 @@ def band(step: int) -> int:
 
 
 def calibrate(test: Backtest) -> Intervals:
-    """Scores for the next forecasts, from the past errors of the forecasts as used; and how often past intervals held.
+    """Scores for the next forecasts, from the past errors of the forecasts as used.
 
-    The second is measured as it would have happened: at each origin the method of each series is chosen, and its
-    interval made, only by errors that were known by then; then it is judged by what came after. The first origin is
-    left out: nothing was known there to choose by, so its errors are not those of a choice.
+    And how often past intervals held.
+
+    The second is measured as it would have happened: at each origin the method of each series is chosen, and
+    its interval made, only by errors that were known by then; then it is judged by what came after. The
+    first origin is left out: nothing was known there to choose by, so its errors are not those of a choice.
     """
     scored = conformal.scores(test.actual, as_used(test), test.noise[:, :, None])[:, 1:]
     ahead = scored.shape[2]

@@ -1,9 +1,10 @@
 """Prediction intervals from past errors (split conformal), and how often they held.
 
-The interval around a forecast is as wide as the past errors of the same kind of forecast were: with n of them, the
-ceil((n + 1) x confidence)-th smallest (Vovk, Gammerman and Shafer 2005; Lei et al. 2018). It promises its coverage for
-errors like the past ones, whatever their distribution. Errors are taken on the square-root scale (Anscombe 1948), on which
-the noise of a count hardly depends on its size, and divided by the series' own noise, so that series can share them.
+The interval around a forecast is as wide as the past errors of the same kind of forecast were: with n of
+them, the ceil((n + 1) x confidence)-th smallest (Vovk, Gammerman and Shafer 2005; Lei et al. 2018). It
+promises its coverage for errors like the past ones, whatever their distribution. Errors are taken on the
+square-root scale (Anscombe 1948), on which the noise of a count hardly depends on its size, and divided by
+the series' own noise, so that series can share them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ PRIOR_MONTHS = 12
 
 
 def stabilise(counts: Floats) -> Floats:
-    """Counts on Anscombe's scale, sqrt(x + 3/8): a Poisson count varies by about a half there. NaN stays NaN."""
+    """Counts on Anscombe's scale, sqrt(x + 3/8): a Poisson count varies by about a half there.
+
+    NaN stays NaN.
+    """
     return np.sqrt(np.maximum(counts, 0.0) + ANSCOMBE)
 
 
@@ -43,7 +47,10 @@ def scores(actual: Floats, forecast: Floats, noise: Floats) -> Floats:
 
 
 def quantile(past: Floats, confidence: float) -> float | None:
-    """The score that a new one stays below with this confidence; None while there are too few past scores to say."""
+    """The score that a new one stays below with this confidence.
+
+    None while there are too few past scores to say.
+    """
     known = np.sort(past[~np.isnan(past)])
     place = ceil((len(known) + 1) * confidence)
     return float(known[place - 1]) if place <= len(known) else None

@@ -9,7 +9,8 @@ import polars as pl
 from joinedup_workforce.settings import EVERY_FORCE, Settings
 
 TERRITORIAL, NATIONAL, FRAUD_BODY = "territorial force", "national force", "fraud reporting body"
-# What the source lists among forces and is none: bodies that collect reports of fraud, and the railway police.
+# What the source lists among forces and is none: bodies that collect reports of fraud, and the railway
+# police.
 KINDS = {
     "Action Fraud": FRAUD_BODY,
     "CIFAS": FRAUD_BODY,
@@ -30,8 +31,8 @@ ANY_MINUTES = 50.1
 class Profile:
     """The tables of a run, and what the report has to say about the source.
 
-    `uneven`: bodies that do not appear in every quarter, with how many they appear in; `negative`: rows with a negative
-    number, and their sum.
+    `uneven`: bodies that do not appear in every quarter, with how many they appear in; `negative`: rows with
+    a negative number, and their sum.
     """
 
     settings: Settings
@@ -106,7 +107,10 @@ def _by_quarter(rows: pl.DataFrame, name: str, quarters: pl.DataFrame) -> pl.Dat
 
 
 def _officer_hours(rows: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """An estimate a subgroup, each labelled with where its minutes come from; none for what no patrol attends."""
+    """An estimate a subgroup, each labelled with where its minutes come from.
+
+    None for what no patrol attends.
+    """
     fraud = pl.col("force_name").replace_strict(KINDS, default="", return_dtype=pl.String) == FRAUD_BODY
     burglary = pl.col("offence_subgroup").is_in(list(SUBGROUP_MINUTES))
     disturbance = pl.col("offence_group") == DISTURBANCE_GROUP

@@ -16,12 +16,13 @@ QUARTERS_FOR_A_FORECAST = 12
 SHOWN_QUARTERS = 12
 
 LIMITS = (
-    "Recorded crime is what forces record. Rules and care of recording differ between forces and change over time, so "
-    "figures of two forces, or of two years, are not simply more or less crime; the publisher says so too.\n\n"
-    "Crime is a part of what police do: calls that end in no recorded offence are not here.\n\n"
-    "Officer hours are an estimate of first attendance only. The minutes were surveyed in another country for calls, not "
-    "for recorded offences; how many officers go and how many offences are attended is assumed. Read the estimate as a "
-    "comparison between offence groups, not as a requirement."
+    "Recorded crime is what forces record. Rules and care of recording differ between forces and change "
+    "over time, so figures of two forces, or of two years, are not simply more or less crime; the "
+    "publisher says so too.\n\nCrime is a part of what police do: calls that end in no recorded offence "
+    "are not here.\n\nOfficer hours are an estimate of first attendance only. The minutes were surveyed "
+    "in another country for calls, not for recorded offences; how many officers go and how many offences "
+    "are attended is assumed. Read the estimate as a comparison between offence groups, not as a "
+    "requirement."
 )
 
 
@@ -88,13 +89,14 @@ def _warnings(profile: Profile) -> tuple[str, ...]:
     rows, total = profile.negative
     if rows:
         found.append(
-            f"{rows} rows have a negative number of offences ({total:,} in all): offences taken back or moved from earlier "
-            "quarters. They are counted as they stand."
+            f"{rows} rows have a negative number of offences ({total:,} in all): offences taken back or "
+            "moved from earlier quarters. They are counted as they stand."
         )
     if profile.uneven:
         named = ", ".join(f"{force} ({count})" for force, count in profile.uneven)
         found.append(
-            f"Not in every one of the {len(profile.quarters)} quarters: {named}. Their totals are not for a year."
+            f"Not in every one of the {len(profile.quarters)} quarters: {named}. Their totals are not for "
+            "a year."
         )
     return tuple(found)
 
@@ -132,7 +134,8 @@ def _top_chart(profile: Profile, top: int) -> Chart:
         y_label="Offences",
         x=tuple(force for force, _, _ in forces),
         series=(Series("Offences", tuple(sum(value or 0 for value in values) for _, values, _ in forces)),),
-        note=f"{profile.quarters[0]} to {profile.quarters[-1]}. Numbers, not rates: large forces have more of everything.",
+        note=f"{profile.quarters[0]} to {profile.quarters[-1]}. Numbers, not rates: large forces have more "
+        "of everything.",
     )
 
 
@@ -202,9 +205,10 @@ def _hours_table(profile: Profile) -> Table:
             "Offences not estimated",
         ),
         rows=tuple(rows),
-        note=f"Surveyed: burglary, 56.2 minutes a call (Detroit police, n = 258,786). Assumed: 33.1 minutes for public order, as "
-        f"disturbances there; 50.1 for the rest, the mean of all calls there. Assumed for all: {settings.officers:g} officers "
-        f"an offence, {settings.attended:.0%} of offences attended. Reports to fraud bodies are attended by no patrol.",
+        note="Surveyed: burglary, 56.2 minutes a call (Detroit police, n = 258,786). Assumed: 33.1 "
+        "minutes for public order, as disturbances there; 50.1 for the rest, the mean of all calls there. "
+        f"Assumed for all: {settings.officers:g} officers an offence, {settings.attended:.0%} of offences "
+        "attended. Reports to fraud bodies are attended by no patrol.",
     )
 
 
@@ -212,8 +216,9 @@ def _no_forecast(profile: Profile) -> str:
     count = len(profile.quarters)
     if count < QUARTERS_FOR_A_FORECAST:
         return (
-            f"The source holds {count} quarters. That is too few to tell a season from a change: any forecast from them would be "
-            "a guess, and none is made. A change from one quarter to the next may be nothing but the time of year."
+            f"The source holds {count} quarters. That is too few to tell a season from a change: any "
+            "forecast from them would be a guess, and none is made. A change from one quarter to the next "
+            "may be nothing but the time of year."
         )
     return f"The source holds {count} quarters. This plugin describes them and makes no forecast."
 

@@ -42,7 +42,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Findings:
-    """Outlook, load by team and month (recorded and expected), the same by team over the last months, mixes, alerts."""
+    """Outlook; load by team and month, and by team over the last months; mixes; alerts; what is missing."""
 
     outlook: Outlook
     load: pl.DataFrame
@@ -57,7 +57,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Settings:
-    """`ahead`: months to forecast; `overhead`: None to measure it; `smallest_team`: posts below which a team is not shown."""
+    """What may be set for a run.
+
+    `ahead`: months to forecast; `overhead`: None to measure it; `smallest_team`: posts below which a team is
+    not shown.
+    """
 
     ahead: int = 6
     overhead: float | None = None
@@ -176,8 +180,9 @@ def _alerts(teams: pl.DataFrame, mixes: list[Mix], overhead: Overhead | None) ->
     for row in teams.iter_rows(named=True):
         if row["rho"] is not None and row["rho"] > 1:
             message = (
-                f"{row['team']}: load is {row['rho']:.0%} of capacity over the last {row['months']} months; the load "
-                f"needs {row['fte_needed']:.1f} full-time posts and {row['fte']:.1f} are filled"
+                f"{row['team']}: load is {row['rho']:.0%} of capacity over the last {row['months']} "
+                f"months; the load needs {row['fte_needed']:.1f} full-time posts and {row['fte']:.1f} are "
+                "filled"
             )
             found.append(Alert(row["team"], OVER_CAPACITY, message, row["rho"], 1.0))
         explained, recorded = row["response_hours"], row["recorded_response_hours"]
@@ -185,8 +190,8 @@ def _alerts(teams: pl.DataFrame, mixes: list[Mix], overhead: Overhead | None) ->
         known = overhead is not None and row["team"] in overhead.own
         if known and explained and recorded > NOT_EXPLAINED * explained:
             message = (
-                f"{row['team']}: {recorded:,.0f} response hours a month are recorded; at its usual hours each, its "
-                f"incidents explain {explained:,.0f} (last {row['months']} months)"
+                f"{row['team']}: {recorded:,.0f} response hours a month are recorded; at its usual hours "
+                f"each, its incidents explain {explained:,.0f} (last {row['months']} months)"
             )
             found.append(
                 Alert(row["team"], HOURS_NOT_EXPLAINED, message, recorded / explained, NOT_EXPLAINED)

@@ -1,9 +1,10 @@
 """Point forecasts of monthly counts: a seasonal model and the baseline it has to beat.
 
-Model: daily rate = level with damped trend x seasonal factor of the calendar month. Series of few incidents are poor
-guides to their own seasons (Gorr, Olligschlaeger and Thompson 2003 put the limit near 30 a month), so the seasonal
-factors of a category are pooled over all areas and shrunk towards none as far as the data do not show any.
-Smoothing: Gardner's damped trend (Gardner and McKenzie 1985), its weights chosen for a category as a whole.
+Model: daily rate = level with damped trend x seasonal factor of the calendar month. Series of few incidents
+are poor guides to their own seasons (Gorr, Olligschlaeger and Thompson 2003 put the limit near 30 a month),
+so the seasonal factors of a category are pooled over all areas and shrunk towards none as far as the data do
+not show any. Smoothing: Gardner's damped trend (Gardner and McKenzie 1985), its weights chosen for a
+category as a whole.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ WARM_UP = 6
 
 @dataclass(frozen=True)
 class Fit:
-    """Forecasts of some months ahead (series by months) and the one-step fits of the history (same shape as it)."""
+    """Forecasts of months ahead (series by months) and one-step fits of the history (its shape)."""
 
     ahead: Floats
     fitted: Floats
 
 
 def same_month_last_year(counts: Floats, ahead: int) -> Floats:
-    """The baseline: each month repeats the same month of the last year that is known. Needs 12 months of history."""
+    """The baseline: each month repeats the same month of the last year that is known.
+
+    Needs 12 months of history.
+    """
     if counts.shape[1] < YEAR:
         raise ValueError(f"same month last year needs {YEAR} months of history; there are {counts.shape[1]}")
     return counts[:, -YEAR:][:, [step % YEAR for step in range(ahead)]]
@@ -72,8 +76,9 @@ def seasonal_model(counts: Floats, groups: tuple[str, ...], first: date, ahead: 
 def seasonal_factors(rates: Floats, calendar: NDArray[np.int64]) -> Floats:
     """Twelve factors around 1 from the pooled rates of a category (`calendar`: month of each rate, 0 to 11).
 
-    Month effects beside a straight trend, by least squares on logarithms; then shrunk by the share of their variance
-    that sampling does not explain (the positive-part James-Stein estimate), down to no season at all.
+    Month effects beside a straight trend, by least squares on logarithms; then shrunk by the share of their
+    variance that sampling does not explain (the positive-part James-Stein estimate), down to no season at
+    all.
     """
     if np.any(rates <= 0):
         # The logarithm needs a little more than nothing: half an incident a month.
@@ -93,30 +98,27 @@ def seasonal_factors(rates: Floats, calendar: NDArray[np.int64]) -> Floats:
 
 
 def damped_trend(rates: Floats, ahead: int) -> tuple[Floats, Floats]:
-    """Exponential smoothing with a damped trend: one-step fits (as `rates`) and forecasts (series by `ahead`).
+    """Exponential smoothing with a damped trend: one-step fits (as `rates`) and forecasts (series, months).
 
-    The weights are those with the least squared one-step error over all series, each relative to its own level.
+    The weights are those with the least squared one-step error over all series, each relative to its own
+    level. All pairs of weights are smoothed at once: arrays inside have a first axis of pairs.
     """
-    scale = np.maximum(rates.mean(axis=1), 1e-9)
-    best: tuple[float, Floats, Floats] | None = None
-    for level_weight, trend_weight in product(LEVEL_WEIGHTS, TREND_WEIGHTS):
-        fits, forecasts = _smooth(rates, level_weight, trend_weight, ahead)
-        error = float((((rates - fits)[:, WARM_UP:]) ** 2 / scale[:, None]).sum())
-        if best is None or error < best[0] - 1e-12:
-            best = (error, fits, forecasts)
-    assert best is not None  # the grid is not empty
-    return best[1], best[2]
-
-
-def _smooth(rates: Floats, level_weight: float, trend_weight: float, ahead: int) -> tuple[Floats, Floats]:
-    level = rates[:, :YEAR].mean(axis=1)
-    trend = np.zeros_like(level)
-    fits = np.empty_like(rates)
-    for month in range(rates.shape[1]):
+    pairs = np.array(list(product(LEVEL_WEIGHTS, TREND_WEIGHTS)))
+    level_weight, trend_weight = pairs[:, :1], pairs[:, 1:]
+    series, months = rates.shape
+    level = np.broadcast_to(rates[:, :YEAR].mean(axis=1), (len(pairs), series))
+    trend = np.zeros((len(pairs), series))
+    fits = np.empty((months, len(pairs), series))
+    for month in range(months):
         expected = level + DAMPING * trend
-        fits[:, month] = expected
-        before = level
-        level = expected + level_weight * (rates[:, month] - expected)
-        trend = trend_weight * (level - before) + (1 - trend_weight) * DAMPING * trend
+        fits[month] = expected
+        after = expected + level_weight * (rates[:, month] - expected)
+        trend = trend_weight * (after - level) + (1 - trend_weight) * DAMPING * trend
+        level = after
+    scale = np.maximum(rates.mean(axis=1), 1e-9)
+    errors = ((rates.T[WARM_UP:, None, :] - fits[WARM_UP:]) ** 2 / scale).sum(axis=(0, 2))
+    # The first of equals, so that a flat series gets the smallest weights.
+    best = int(np.argmin(np.round(errors, 12)))
     reach = np.cumsum(DAMPING ** np.arange(1, ahead + 1))
-    return fits, np.maximum(level[:, None] + trend[:, None] * reach, 0.0)
+    forecasts = np.maximum(level[best][:, None] + trend[best][:, None] * reach, 0.0)
+    return fits[:, best].T, forecasts

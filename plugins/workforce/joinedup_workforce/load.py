@@ -6,9 +6,10 @@
     rho        = load / capacity
     FTE needed = (load / contracted hours) / (1 - abstraction)
 
-Dividing by what is left after abstraction is right; multiplying by (1 + abstraction) understaffs. Investigation and internal
-hours are as recorded; the proactive commitment is as planned, because recorded prevention hours are what is left when
-response work has crowded it out. Training is part of abstraction and not counted again.
+Dividing by what is left after abstraction is right; multiplying by (1 + abstraction) understaffs.
+Investigation and internal hours are as recorded; the proactive commitment is as planned, because recorded
+prevention hours are what is left when response work has crowded it out. Training is part of abstraction and
+not counted again.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 RECORDED, FORECAST = "recorded", "forecast"
-# Months over which shares, minutes and overhead are measured; the overhead leaves out the last ones, so that response
-# work which incidents do not explain shows beside it rather than inside it.
+# Months over which shares, minutes and overhead are measured; the overhead leaves out the last ones, so that
+# response work which incidents do not explain shows beside it rather than inside it.
 MEASURED_MONTHS = 12
 OVERHEAD_GAP_MONTHS = 3
 # A team needs so many incidents in the measured year for an overhead of its own.
@@ -45,7 +46,8 @@ SURVEYED_MINUTES_ANY = 50.1
 class Overhead:
     """Recorded response hours for each officer-hour at an incident, by team.
 
-    `own`: teams with enough incidents to measure it by themselves; the others have that of their kind of team.
+    `own`: teams with enough incidents to measure it by themselves; the others have that of their kind of
+    team.
     """
 
     by_team: dict[str, float]
@@ -74,8 +76,8 @@ def officer_hours(incidents: pl.DataFrame) -> pl.DataFrame:
 def monthly_hours(recording: pl.DataFrame, months: list[date]) -> pl.DataFrame:
     """Recorded and planned hours by team and month: weeks shared out over the days that they cover.
 
-    Returns `team`, `month`, `activity`, `actual`, `planned` for those of `months` in which a team recorded weeks that cover
-    25 days or more, scaled to the days of the month (weeks do not end with months).
+    Returns `team`, `month`, `activity`, `actual`, `planned` for those of `months` in which a team recorded
+    weeks that cover 25 days or more, scaled to the days of the month (weeks do not end with months).
     """
     import polars as pl
 
@@ -127,7 +129,8 @@ def recorded_load(
     ):
         part = hours.filter(pl.col("activity") == activity).select("team", "month", pl.col(which).alias(name))
         table = table.join(part, on=["team", "month"], how="left")
-    # A month counts only where the team's hours are known for all of it; an activity it never records is none.
+    # A month counts only where the team's hours are known for all of it; an activity it never records is
+    # none.
     table = table.join(hours.select("team", "month").unique(), on=["team", "month"], how="semi")
     names = ("recorded_response_hours", "investigation_hours", "proactive_hours", "internal_hours")
     table = table.with_columns(pl.col(name).fill_null(0.0) for name in names)
@@ -149,7 +152,8 @@ def measure_overhead(table: pl.DataFrame, incidents: pl.DataFrame, given: float 
     last = add_months(_last_month(table), -OVERHEAD_GAP_MONTHS)
     months = pl.col("month").is_between(add_months(last, 1 - MEASURED_MONTHS), last)
     ratio = pl.col("recorded_response_hours").sum() / pl.col("incident_hours").sum()
-    # Without recorded response hours, or incidents, there is nothing to measure: an hour is taken for an hour.
+    # Without recorded response hours, or incidents, there is nothing to measure: an hour is taken for an
+    # hour.
     usable = pl.when(ratio.is_finite() & (ratio > 0)).then(ratio).otherwise(1.0)
     window = table.filter(months)
     by_kind = dict(window.group_by("kind").agg(usable).iter_rows())
@@ -169,7 +173,10 @@ def _last_month(table: pl.DataFrame) -> date:
 
 
 def with_load(table: pl.DataFrame) -> pl.DataFrame:
-    """Load, capacity, rho and FTE needed from their parts; rho and FTE needed are null where there is no capacity."""
+    """Load, capacity, rho and FTE needed from their parts.
+
+    Rho and FTE needed are null where there is no capacity.
+    """
     import polars as pl
 
     load = pl.sum_horizontal("response_hours", "investigation_hours", "proactive_hours", "internal_hours")
@@ -185,10 +192,11 @@ def with_load(table: pl.DataFrame) -> pl.DataFrame:
 def expected_load(
     recorded: pl.DataFrame, incidents: pl.DataFrame, forecast: pl.DataFrame, overhead: Overhead
 ) -> pl.DataFrame:
-    """Load in the months ahead if the forecast comes true and nothing else changes; columns as `recorded_load`.
+    """Load in the months ahead if the forecast comes true and nothing else changes; columns as recorded.
 
-    `forecast`: `area`, `category`, `month`, `forecast`. Teams take the share of each area and category, with the hours an
-    incident, of the last 12 months; other work goes on at that year's daily rate; the establishment stays as it is.
+    `forecast`: `area`, `category`, `month`, `forecast`. Teams take the share of each area and category, with
+    the hours an incident, of the last 12 months; other work goes on at that year's daily rate; the
+    establishment stays as it is.
     """
     import polars as pl
 
@@ -196,19 +204,7 @@ def expected_load(
         return recorded.clear()
     last = _last_month(recorded)
     year = [add_months(last, -number) for number in range(MEASURED_MONTHS)]
-    recent = incidents.filter(pl.col("month").is_in(year))
-    cases = recent.group_by("area", "category").len("cases")
-    hours_each = (
-        recent.group_by("area", "category", "team")
-        .agg(hours=pl.col("hours").sum())
-        .join(cases, on=["area", "category"])
-        .select("area", "category", "team", hours_each=pl.col("hours") / pl.col("cases"))
-    )
-    ahead = (
-        forecast.join(hours_each, on=["area", "category"])
-        .group_by("team", "month")
-        .agg(incident_hours=(pl.col("forecast") * pl.col("hours_each")).sum())
-    )
+    ahead = _incident_hours_ahead(incidents.filter(pl.col("month").is_in(year)), forecast)
     days = pl.col("month").dt.days_in_month()
     daily = (
         recorded.filter(pl.col("month").is_in(year))
@@ -218,7 +214,9 @@ def expected_load(
             for name in ("investigation_hours", "proactive_hours", "internal_hours")
         )
     )
-    now = recorded.sort("team", "month").group_by("team", maintain_order=True).last()
+    # Teams that were there in the last months: one that has been disbanded has no months ahead.
+    there = recorded.filter(pl.col("month") >= add_months(last, -2))
+    now = there.sort("team", "month").group_by("team", maintain_order=True).last()
     posts = now.select("team", "area", "kind", "fte", "contracted_hours", "abstraction_rate")
     months = forecast.select(pl.col("month").unique().sort())
     table = (
@@ -233,3 +231,21 @@ def expected_load(
         basis=pl.lit(FORECAST),
     ).with_columns(response_hours=pl.col("incident_hours") * factor)
     return with_load(table).select(recorded.columns)
+
+
+def _incident_hours_ahead(recent: pl.DataFrame, forecast: pl.DataFrame) -> pl.DataFrame:
+    """Officer-hours at incidents by team and month ahead, at the shares and hours an incident of `recent`."""
+    import polars as pl
+
+    cases = recent.group_by("area", "category").len("cases")
+    hours_each = (
+        recent.group_by("area", "category", "team")
+        .agg(hours=pl.col("hours").sum())
+        .join(cases, on=["area", "category"])
+        .select("area", "category", "team", hours_each=pl.col("hours") / pl.col("cases"))
+    )
+    return (
+        forecast.join(hours_each, on=["area", "category"])
+        .group_by("team", "month")
+        .agg(incident_hours=(pl.col("forecast") * pl.col("hours_each")).sum())
+    )

@@ -1,7 +1,10 @@
-"""What teams are really busy doing against what was planned: the share of response work by week, and its drift.
+"""What teams are really busy doing against what was planned.
 
-Two findings are kept apart: that the share has *changed* (an XmR signal against the team's own past) and that it is *off
-plan* (beside its planned share). A team can be off plan for years without a change, and change without being off plan.
+The share of response work by week, and its drift.
+
+Two findings are kept apart: that the share has *changed* (an XmR signal against the team's own past) and
+that it is *off plan* (beside its planned share). A team can be off plan for years without a change, and
+change without being off plan.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ OFF_PLAN = 0.05
 class Mix:
     """One team's share of response work. `weeks`, `shares`: the watched weeks, oldest first.
 
-    `recent` and `planned` are the shares of all hours of the last seven weeks. `run`: weeks in a row above (positive) or
-    below the mean.
+    `recent` and `planned` are the shares of all hours of the last seven weeks. `run`: weeks in a row above
+    (positive) or below the mean.
     """
 
     team: str
@@ -61,9 +64,9 @@ class Mix:
 def weekly(recording: pl.DataFrame, last: date) -> pl.DataFrame:
     """Response hours and all hours by team and week, recorded and planned, for weeks that ended by `last`.
 
-    `recording`: `team`, `week_start` (date), `activity`, `planned_hours`, `actual_hours`, a row a team, week and activity.
-    `complete` is false for weeks that lack an activity which the team usually records, or hours at all: the shares of
-    the other activities would be too high there.
+    `recording`: `team`, `week_start` (date), `activity`, `planned_hours`, `actual_hours`, a row a team, week
+    and activity. `complete` is false for weeks that lack an activity which the team usually records, or
+    hours at all: the shares of the other activities would be too high there.
     """
     import polars as pl
 
@@ -84,7 +87,7 @@ def weekly(recording: pl.DataFrame, last: date) -> pl.DataFrame:
 
 
 def team_mixes(weeks: pl.DataFrame) -> list[Mix]:
-    """The mix of every team with enough complete weeks (from `weekly`), those that drift and are furthest off plan first."""
+    """The mix of every team with enough complete weeks (from `weekly`), those that drift first."""
     complete = weeks.filter("complete")
     mixes = [_mix(str(team), rows) for (team,), rows in complete.group_by("team", maintain_order=True)]
     found = [mix for mix in mixes if mix is not None]

@@ -1,6 +1,7 @@
 """The demand forecast of a run: for every series and total the method that earned its place, with intervals.
 
-A method earns its place on the backtest: the model is used for a series only where it beat "same month last year" there.
+A method earns its place on the backtest: the model is used for a series only where it beat "same month last
+year" there.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
 
 ALL_AREAS, ALL_CATEGORIES = "all areas", "all categories"
 LOW_COUNT = 30
-# The first or last incident of a month rarely falls on its first or last day: within two days of it the month is whole.
+# The first or last incident of a month rarely falls on its first or last day: within two days of it the month
+# is whole.
 SLACK = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class Line:
-    """The outlook of one series or total. `ahead`, `lower`, `upper`: a value a month ahead; None where there is none."""
+    """The outlook of one series or total.
+
+    `ahead`, `lower`, `upper`: a value a month ahead; None where there is none.
+    """
 
     area: str
     category: str
@@ -72,7 +77,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Outlook:
-    """All lines (series first, then totals) with how both methods did overall and how often intervals held."""
+    """All lines, series first, then totals; how both methods did overall and how often intervals held."""
 
     months: tuple[date, ...]
     ahead: tuple[date, ...]
@@ -195,7 +200,7 @@ def _intervals(
 
 
 def _overall(test: Backtest | None) -> dict[str, float | None]:
-    """MASE over all series: of both methods, and of the choice between them as it would have been made at the time."""
+    """MASE over all series: of both methods, and of the choice between them as made at the time."""
     if test is None:
         return {}
     made = {MODEL: test.model, BASELINE: test.baseline, "as used": as_used(test)}

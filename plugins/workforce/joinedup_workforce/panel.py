@@ -51,7 +51,7 @@ def days_in(month: date) -> int:
 
 
 def whole_months(first: date, last: date) -> tuple[date, int]:
-    """The first whole month within a period of days, and how many whole months the period holds (0 or more)."""
+    """The first whole month within a period of days, and how many whole months the period holds."""
     start = first if first.day == 1 else add_months(first.replace(day=1), 1)
     end = (last + timedelta(days=1)).replace(day=1)
     return start, max(0, (end.year - start.year) * YEAR + end.month - start.month)
@@ -60,8 +60,8 @@ def whole_months(first: date, last: date) -> tuple[date, int]:
 def monthly_panel(incidents: pl.DataFrame, first: date, last: date) -> Panel:
     """Count incidents by area, category and month over the whole months of a covered period.
 
-    `incidents`: columns `occurred_at` (date or timestamp), `area`, `category` (empty ones become "not recorded"). A month
-    without incidents counts 0: the source covers it.
+    `incidents`: columns `occurred_at` (date or timestamp), `area`, `category` (empty ones become "not
+    recorded"). A month without incidents counts 0: the source covers it.
     """
     import polars as pl
 

@@ -1,4 +1,4 @@
-"""The workforce plugin: what will be asked of teams, whether they can carry it, and what they are really doing."""
+"""The workforce plugin: what will be asked of teams, whether they can carry it, and what they really do."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class WorkforcePlugin:
             name="workforce",
             version=__version__,
             title="Workforce: demand, load and mix of work",
-            summary="Forecasts incidents by month, area and category and shows on past data whether that beats last "
-            "year's figure; compares the load of each team with its capacity; and watches how far what teams do has "
-            "drifted from what was planned. About teams, never about officers.",
+            summary="Forecasts incidents by month, area and category and shows on past data whether that "
+            "beats last year's figure; compares the load of each team with its capacity; and watches how "
+            "far what teams do has drifted from what was planned. About teams, never about officers.",
             inputs=_inputs(),
             outputs=(_forecast_output(), _backtest_output(), _load_output(), _mix_output(), _alerts_output()),
             parameters=_parameters(),
@@ -102,8 +102,8 @@ def _parameters() -> tuple[Parameter, ...]:
             "overhead",
             "number",
             0.0,
-            "Response hours for each officer-hour at an incident (travel, waiting, paperwork). 0: measure it from the "
-            "time recording of the past year, by kind of team.",
+            "Response hours for each officer-hour at an incident (travel, waiting, paperwork). 0: measure "
+            "it from the time recording of the past year, by kind of team.",
             minimum=0.0,
             maximum=10.0,
         ),
@@ -111,8 +111,8 @@ def _parameters() -> tuple[Parameter, ...]:
             "smallest_team",
             "number",
             2.0,
-            "Teams with fewer posts than this are left out: a figure about them would be about an officer. Many forces "
-            "would choose 5.",
+            "Teams with fewer posts than this are left out: a figure about them would be about an "
+            "officer. Many forces would choose 5.",
             minimum=2.0,
             maximum=50.0,
         ),

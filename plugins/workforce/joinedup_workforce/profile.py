@@ -1,4 +1,4 @@
-"""The demand profile: recorded crime by force, quarter and offence group, and roughly what it takes to attend.
+"""The demand profile: recorded crime by force, quarter and offence group, and what it takes to attend.
 
 For published figures (Home Office recorded crime open data): it describes, and makes no forecast.
 """
@@ -28,8 +28,9 @@ class DemandProfilePlugin:
             name="demand-profile",
             version=__version__,
             title="Demand profile: recorded crime by force",
-            summary="Recorded crime by police force, quarter and offence group: how much, what share, how it changed, and "
-            "an estimate of the officer hours at first attendance. Published figures; no forecast.",
+            summary="Recorded crime by police force, quarter and offence group: how much, what share, how "
+            "it changed, and an estimate of the officer hours at first attendance. Published figures; no "
+            "forecast.",
             inputs=(Input("recorded_crime", "police.recorded_crime", columns),),
             outputs=_outputs(),
             parameters=_parameters(),
@@ -65,7 +66,8 @@ def _parameters() -> tuple[Parameter, ...]:
             "force",
             "string",
             EVERY_FORCE,
-            "The force whose offence groups are shown, as the source writes its name; 'all' for every force together.",
+            "The force whose offence groups are shown, as the source writes its name; 'all' for every "
+            "force together.",
         ),
         Parameter("top_forces", "integer", 10, "How many forces the chart shows.", minimum=1, maximum=50),
         Parameter(

@@ -1,27 +1,24 @@
-"""The report of a run: what to look into first, then forecast, load and mix, each with how far it can be trusted."""
+"""The report of a run: what to look into, then forecast, load and mix, and how far to trust each."""
 
 from __future__ import annotations
 
 from hub_sdk import Chart, Report, Series, Table, Text
-from joinedup_workforce import load, xmr
+from joinedup_workforce import team_report
 from joinedup_workforce.backtest import BASELINE, CONFIDENCES, MODEL, Intervals
-from joinedup_workforce.findings import NOT_EXPLAINED, RECENT_MONTHS, Findings
-from joinedup_workforce.forecast import LEAST_MONTHS
-from joinedup_workforce.load import Overhead
-from joinedup_workforce.mix import OFF_PLAN, REFERENCE_WEEKS, WATCHED_WEEKS, Mix
+from joinedup_workforce.findings import Findings
 from joinedup_workforce.outlook import ALL_AREAS, ALL_CATEGORIES, LOW_COUNT, Line, Outlook
 from joinedup_workforce.tables import badge
 
 Block = Text | Table | Chart
 CHARTED_MONTHS = 24
-DETROIT = "Detroit police calls, n = 258,786"
 
 LIMITS = (
-    "The forecast carries the past on: it knows no events, policies or changes in recording. Its test on past months is shown "
-    "above, beside the simple rule that it has to beat, and series where it does not beat that rule use the rule.\n\n"
-    "Recorded incidents are not all demand: what nobody reports, and what control rooms turn away, is missing.\n\n"
-    "Load is as good as time recording and establishment. A rho above 1 says that the hours do not add up, not why. Figures "
-    "are about teams and never about officers. Nothing here moves anybody: people decide."
+    "The forecast carries the past on: it knows no events, policies or changes in recording. Its test on "
+    "past months is shown above, beside the simple rule that it has to beat, and series where it does not "
+    "beat that rule use the rule.\n\nRecorded incidents are not all demand: what nobody reports, and what "
+    "control rooms turn away, is missing.\n\nLoad is as good as time recording and establishment. A rho "
+    "above 1 says that the hours do not add up, not why. Figures are about teams and never about "
+    "officers. Nothing here moves anybody: people decide."
 )
 
 
@@ -32,9 +29,9 @@ def build(found: Findings) -> Report:
         rows = tuple((one.team, one.kind, one.message) for one in found.alerts)
         blocks.append(Table("What to look into", ("Team", "Kind", "Finding"), rows))
     blocks += _forecast_blocks(found.outlook)
-    blocks += _load_blocks(found)
-    blocks += _mix_blocks(found.mixes)
-    blocks += [_assumptions(found), Text("What this can and cannot say", LIMITS)]
+    blocks += team_report.load_blocks(found)
+    blocks += team_report.mix_blocks(found.mixes)
+    blocks += [team_report.assumptions(found), Text("What this can and cannot say", LIMITS)]
     return Report(
         title="Workforce: demand, load and mix of work",
         summary=_summary(found),
@@ -80,11 +77,13 @@ def _warnings(found: Findings) -> tuple[str, ...]:
         )
     if found.small_teams:
         warnings.append(
-            f"Teams left out because they have too few posts (a figure about them would be about an officer): {found.small_teams}."
+            "Teams left out because they have too few posts (a figure about them would be about an "
+            f"officer): {found.small_teams}."
         )
     if found.incomplete_weeks:
         warnings.append(
-            f"Team weeks without all the usual activities in the time recording, left out of the mix: {found.incomplete_weeks}."
+            "Team weeks without all the usual activities in the time recording, left out of the mix: "
+            f"{found.incomplete_weeks}."
         )
     if found.outlook.why_none:
         warnings.append(f"{found.outlook.why_none[:1].upper()}{found.outlook.why_none[1:]}.")
@@ -92,13 +91,14 @@ def _warnings(found: Findings) -> tuple[str, ...]:
     if low:
         series = sum(not line.is_total for line in found.outlook.lines)
         warnings.append(
-            f"{low} of {series} series have fewer than {LOW_COUNT} incidents a month (badge: low count). Forecasts of so few "
-            "are poor; use the totals."
+            f"{low} of {series} series have fewer than {LOW_COUNT} incidents a month (badge: low count). "
+            "Forecasts of so few are poor; use the totals."
         )
     losing = [line for line in found.outlook.lines if not line.is_total and line.method == BASELINE]
     if losing and not found.outlook.why_none:
         warnings.append(
-            f"For {len(losing)} series the model did not beat '{BASELINE}' on past months, so that is what they use."
+            f"For {len(losing)} series the model did not beat '{BASELINE}' on past months, so that is what "
+            "they use."
         )
     return tuple(warnings)
 
@@ -166,8 +166,8 @@ def _forecast_table(outlook: Outlook) -> Table:
             "Badge",
         ),
         rows=tuple(rows),
-        note="All months ahead, with 95% intervals, are in the output 'forecast'. Totals are forecast as totals, so they need "
-        "not be the sums of their series.",
+        note="All months ahead, with 95% intervals, are in the output 'forecast'. Totals are forecast as "
+        "totals, so they need not be the sums of their series.",
     )
 
 
@@ -198,9 +198,9 @@ def _backtest_table(outlook: Outlook) -> Table:
         title="Did the model beat last year's figure? (test on past months)",
         columns=("Area", "Category", "Model", "Same month last year", "Used", "Badge"),
         rows=tuple(rows),
-        note="Mean absolute scaled error, smaller is better: errors from every past month with two years of history before "
-        "it, over the error of 'same month last year' in those years. 'As used' chooses between the two at each month "
-        "by the errors known then, so it is not flattered by the choice.",
+        note="Mean absolute scaled error, smaller is better: errors from every past month with two years "
+        "of history before it, over the error of 'same month last year' in those years. 'As used' chooses "
+        "between the two at each month by the errors known then, so it is not flattered by the choice.",
     )
 
 
@@ -216,8 +216,8 @@ def _coverage_table(outlook: Outlook) -> Table:
         title="Did the intervals hold? (test on past months)",
         columns=("Forecasts", "Promised", "Held", "Months compared"),
         rows=tuple(rows),
-        note="Rolling split-conformal: at each past month, intervals were made from earlier errors only. Months of one "
-        "borough move together, so a few points off the promise are to be expected.",
+        note="Rolling split-conformal: at each past month, intervals were made from earlier errors only. "
+        "Months of one borough move together, so a few points off the promise are to be expected.",
     )
 
 
@@ -225,184 +225,3 @@ def _held(intervals: Intervals | None, confidence: float) -> tuple[str, int]:
     held = intervals.held(confidence) if intervals else None
     measured = intervals.coverage[confidence][1] if intervals else 0
     return ("not measured" if held is None else f"{held:.1%}", measured)
-
-
-def _load_blocks(found: Findings) -> list[Block]:
-    if found.teams.is_empty():
-        return []
-    teams = found.teams.rows(named=True)
-    names = tuple(row["team"] for row in teams)
-
-    def series(title: str, column: str) -> Series:
-        return Series(title, tuple(round(row[column]) for row in teams))
-
-    parts = (
-        ("Response", "response_hours"),
-        ("Investigation", "investigation_hours"),
-        ("Proactive, as planned", "proactive_hours"),
-        ("Internal", "internal_hours"),
-    )
-    over = f"Means a month over the last {RECENT_MONTHS} recorded months; most strained team first."
-    rows = tuple(
-        (
-            row["team"],
-            _percent(row["rho"]),
-            _percent(row["rho_ahead"]),
-            round(row["load_hours"]),
-            round(row["capacity_hours"]),
-            round(row["fte"], 1),
-            None if row["fte_needed"] is None else round(row["fte_needed"], 1),
-            round(row["recorded_response_hours"]),
-            round(row["response_hours"]),
-        )
-        for row in teams
-    )
-    columns = (
-        "Team",
-        "Load over capacity",
-        "The same, months ahead",
-        "Load, hours",
-        "Capacity, hours",
-        "Posts filled",
-        "Posts needed",
-        "Response hours recorded",
-        "Explained by incidents",
-    )
-    return [
-        Table("Load against capacity", columns, rows, note=over),
-        Chart(
-            "Load and capacity",
-            "bar",
-            "Team",
-            "Hours a month",
-            names,
-            (series("Load", "load_hours"), series("Capacity", "capacity_hours")),
-            note=over,
-        ),
-        Chart(
-            "What the load is made of",
-            "stacked",
-            "Team",
-            "Hours a month",
-            names,
-            tuple(series(title, column) for title, column in parts),
-            note=over,
-        ),
-    ]
-
-
-def _percent(value: float | None) -> str:
-    return "no capacity" if value is None else f"{value:.0%}"
-
-
-def _mix_blocks(mixes: list[Mix]) -> list[Block]:
-    if not mixes:
-        return []
-    rows = tuple(
-        (
-            one.team,
-            f"{one.recent:.0%}",
-            "" if one.planned is None else f"{one.planned:.0%}",
-            f"{one.limits.mean:.0%}",
-            ", ".join(one.signals) or "none",
-            "yes" if one.off_plan else "no",
-            one.sentence(),
-        )
-        for one in mixes
-    )
-    table = Table(
-        title="Response work: what teams do against plan",
-        columns=("Team", "Recent share", "Planned", "Mean before", "Signals", "Off plan", "In words"),
-        rows=rows,
-        note=f"Changed and off plan are two findings. Signals compare a team with its own {REFERENCE_WEEKS} weeks before the "
-        f"last {WATCHED_WEEKS}; off plan is more than {OFF_PLAN * 100:.0f} points from the planned share.",
-    )
-    drifting = [one for one in mixes if one.drifting]
-    return [table, *(_xmr_chart(one) for one in (drifting or mixes)[:3])]
-
-
-def _xmr_chart(one: Mix) -> Chart:
-    count = len(one.weeks)
-
-    def level(name: str, value: float) -> Series:
-        return Series(name, (round(value * 100, 1),) * count)
-
-    planned = () if one.planned is None else (level("Planned", one.planned),)
-    return Chart(
-        title=f"{one.team}: response share by week",
-        kind="line",
-        x_label="Week from",
-        y_label="Response share of recorded hours, %",
-        x=tuple(f"{week:%-d %b %Y}" for week in one.weeks),
-        series=(
-            Series("Response share", tuple(round(share * 100, 1) for share in one.shares)),
-            level("Mean before", one.limits.mean),
-            level("Upper limit", one.limits.upper),
-            level("Lower limit", max(0.0, one.limits.lower)),
-            *planned,
-        ),
-        note=f"XmR chart: mean +/- {xmr.LIMIT_FACTOR} x mean moving range of {one.limits.points} weeks before those shown.",
-    )
-
-
-def _assumptions(found: Findings) -> Table:
-    rows: list[tuple[str, str, str, str]] = []
-    if found.overhead is not None:
-        rows += _overhead_rows(found.overhead)
-        empty = found.overhead.incidents_without_minutes
-        rows.append(("Officers and minutes an incident", "each its own", "measured", "police.incidents"))
-        if empty:
-            rows += [
-                (f"Minutes where none are recorded: {category}", f"{minutes}", "surveyed", DETROIT)
-                for category, minutes in load.SURVEYED_MINUTES.items()
-            ]
-            rows.append(
-                (
-                    "Minutes where none are recorded: other",
-                    f"{load.SURVEYED_MINUTES_ANY}",
-                    "surveyed",
-                    DETROIT,
-                )
-            )
-        rows += [
-            ("Posts, contracted hours, abstraction", "by team and month", "measured", "police.establishment"),
-            ("Training", "inside abstraction, not in load", "assumed", "so that it is not counted twice"),
-            (
-                "Other work in months ahead",
-                "as in the last 12 months",
-                "assumed",
-                "no plan for it is supplied",
-            ),
-            (
-                "Recorded response hours told as not explained",
-                f"from {NOT_EXPLAINED:.2f} times",
-                "assumed",
-                "a round figure",
-            ),
-        ]
-    rows += [
-        ("Off plan", f"more than {OFF_PLAN * 100:.0f} points", "assumed", "a round figure"),
-        (
-            "History before the first test of the forecast",
-            f"{LEAST_MONTHS} months",
-            "assumed",
-            "two of every season",
-        ),
-        ("Low count", f"below {LOW_COUNT} a month", "surveyed", "Gorr, Olligschlaeger and Thompson 2003"),
-    ]
-    return Table("What the figures rest on", ("Parameter", "Value", "Status", "Source"), tuple(rows))
-
-
-def _overhead_rows(overhead: Overhead) -> list[tuple[str, str, str, str]]:
-    """Response hours for each hour at an incident: the range over the teams, for it can be a hundred of them."""
-    what = "Response hours for each officer-hour at an incident"
-    values = sorted(overhead.by_team.values())
-    if not values:
-        return []
-    span = f"{values[0]:.2f}" if values[0] == values[-1] else f"{values[0]:.2f} to {values[-1]:.2f}, by team"
-    if not overhead.measured:
-        return [(what, span, "assumed", "set for this run")]
-    source = (
-        f"time recording over incidents, last year; {len(overhead.own)} of {len(values)} teams by their own"
-    )
-    return [(what, span, "measured", source)]

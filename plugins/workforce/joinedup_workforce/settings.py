@@ -9,7 +9,10 @@ EVERY_FORCE = "all"
 
 @dataclass(frozen=True)
 class Settings:
-    """`force`: whose offence groups are shown (`all`: everyone's); `officers`, `attended`: assumed, see the parameters."""
+    """What may be set for a run; see the parameters of the plugin.
+
+    `force`: whose offence groups are shown (`all`: everyone's); `officers`, `attended`: assumed.
+    """
 
     force: str = EVERY_FORCE
     officers: float = 1.0

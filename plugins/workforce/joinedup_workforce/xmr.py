@@ -1,8 +1,11 @@
-"""XmR charts (individual values and moving ranges): what a process does by itself, and what is out of the ordinary.
+"""XmR charts (individual values and moving ranges).
 
-Limits: mean +/- 2.66 x mean moving range (Shewhart's chart for individuals; 2.66 = 3 / 1.128). Signals are those of NHS
-England's Making Data Count: a point beyond a limit; seven in a row on one side of the mean; seven in a row rising or
-falling; two of three in the outer third near one limit. A signal says that something has changed, not that it is bad.
+What a process does by itself, and what is out of the ordinary.
+
+Limits: mean +/- 2.66 x mean moving range (Shewhart's chart for individuals; 2.66 = 3 / 1.128). Signals are
+those of NHS England's Making Data Count: a point beyond a limit; seven in a row on one side of the mean;
+seven in a row rising or falling; two of three in the outer third near one limit. A signal says that
+something has changed, not that it is bad.
 """
 
 from __future__ import annotations
@@ -42,7 +45,10 @@ def limits(reference: Sequence[float]) -> Limits:
 
 
 def run_at_end(values: Sequence[float], mean: float) -> int:
-    """How many of the last values in a row lie above the mean (positive) or below it (negative). On it ends a run."""
+    """How many of the last values in a row lie above the mean (positive) or below it (negative).
+
+    On it ends a run.
+    """
     sides = np.sign(np.asarray(values, dtype=float) - mean).astype(int)
     if not len(sides) or sides[-1] == 0:
         return 0

@@ -35,7 +35,10 @@ def seasonal_panel(
 
 @dataclass
 class Force:
-    """Tables of a force of two response teams; `drift` moves hours of the last weeks from prevention to response."""
+    """Tables of a force of two response teams.
+
+    `drift` moves hours of the last weeks from prevention to response.
+    """
 
     seed: int = 1
     drift: float = 0.0

@@ -130,7 +130,7 @@ class TestBacktest:
         assert mase(test.scaled_errors(test.baseline)) == pytest.approx((4 + 0 + 4) / 3 / 2)
 
     def test_mase_of_the_baseline_one_step_ahead_over_its_own_history_is_near_one(self, make_panel):
-        found = [backtest(make_panel(seed), 1) for seed in range(20)]
+        found = [backtest(make_panel(seed), 1) for seed in range(12)]
         assert np.mean([mase(one.scaled_errors(one.baseline)) for one in found]) == pytest.approx(
             1.0, abs=0.08
         )

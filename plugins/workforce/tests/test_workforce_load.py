@@ -41,7 +41,8 @@ class TestFormulas:
         assert one_month()["rho"] == pytest.approx(1600 / 1344)
 
     def test_posts_needed_are_on_duty_posts_divided_by_what_shrinkage_leaves(self):
-        # 1600 hours are 10 posts on duty. Dividing by 0.7 gives 14.3; multiplying by 1.3 would give 13 and understaff.
+        # 1600 hours are 10 posts on duty. Dividing by 0.7 gives 14.3; multiplying by 1.3 would give 13 and
+        # understaff.
         assert one_month()["fte_needed"] == pytest.approx(10 / 0.7)
 
     def test_with_the_posts_needed_load_is_exactly_capacity(self):
@@ -95,7 +96,8 @@ class TestLoad:
         return find(force.incidents(), force.recording(), force.establishment(), PERIOD, Settings(**settings))
 
     def test_overhead_is_measured_as_recorded_response_hours_for_each_hour_at_incidents(self, force):
-        # About 60 incidents a month of 2 officers and an hour: 120 hours; 400 x 0.6 a week recorded: about 1,040 a month.
+        # About 60 incidents a month of 2 officers and an hour: 120 hours; 400 x 0.6 a week recorded: about
+        # 1,040 a month.
         found = self.found(force())
         assert found.overhead.measured
         assert found.overhead.by_team["Response West"] == pytest.approx(
@@ -194,7 +196,8 @@ class TestXmr:
         rng = np.random.default_rng(4)
         series = rng.normal(50, 5, (400, 60))
         beyond = [("beyond a limit" in xmr.signals(row, xmr.limits(row[:40]))) for row in series]
-        # Three standard deviations on either side: 0.3% of normal values, somewhat more with estimated limits.
+        # Three standard deviations on either side: 0.3% of normal values, somewhat more with estimated
+        # limits.
         assert np.mean(beyond) < 0.03
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: a synthetic borough that publishes, is linked, is analysed and can be looked at."""

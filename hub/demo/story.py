@@ -1,0 +1,229 @@
+"""The demonstration, step by step. Everything goes over HTTP or through the connector, as in a real hub.
+
+The only thing done beside the API is what an operator does on the first day at the machine itself: making the hub and
+registering the first machine client.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.demo.api import ApiClient, DemoError, new_key
+from hub.demo.cast import AGREEMENTS, DEPARTMENTS, PEOPLE, REAL_DATA
+
+if TYPE_CHECKING:
+    from hub.demo.borough import BoroughSummary
+    from hub.workflows.hub import Hub
+
+__all__ = ["Story", "Told"]
+
+_WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty knoll larch maple north ocean pearl".split()
+_WAIT_SECONDS = 600
+_ALL_ROLES = ("operator", "analyst", "auditor")
+
+
+@dataclass
+class Told:
+    """What happened, for the summary."""
+
+    url: str = ""
+    borough: BoroughSummary | None = None
+    password: str = ""
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    linked: dict[str, Any] = field(default_factory=dict)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    isolation: str = ""
+    seconds: float = 0.0
+
+
+class Story:
+    """One telling of the demonstration on a hub that serves at `url`."""
+
+    def __init__(self, hub: Hub, url: str, departments: Path, say: Callable[[str], None]) -> None:
+        self.hub, self.url, self.departments, self.say = hub, url, departments, say
+        self.told = Told(url=url, password="-".join(secrets.choice(_WORDS) for _ in range(4)))
+        self.operator = self._machine("demonstration", "hub", _ALL_ROLES)
+        self.real: list[tuple[str, str, str, Path]] = []
+
+    def tell(self, people: int, seed: int, data: Path | None) -> Told:
+        """All of it, in order."""
+        started = time.monotonic()
+        self.real = _real_files(data) if data else []
+        with self._step(f"Inventing a borough of {people:,} people"):
+            self._invent(people, seed)
+        with self._step("Registering organisations, connectors and people over HTTP"):
+            self._register()
+        with self._step("Connectors check, seal and push their datasets"):
+            self._push()
+        with self._step("Agreements: drafted by one data steward, put into force by another"):
+            self._agree()
+        with self._step("Linking people and households"):
+            self._wait_for_links()
+        with self._step("Running the plugins on their schedules, in the sandbox"):
+            self._run_plugins()
+        with self._step("An output checker releases the results"):
+            self._release()
+        self.told.seconds = time.monotonic() - started
+        return self.told
+
+    # --- the steps
+
+    def _invent(self, people: int, seed: int) -> None:
+        from hub.demo.borough import generate
+        from hub.workflows.hub import today
+
+        self.told.borough = generate(self.departments, people=people, seed=seed, today=today(self.hub))
+
+    def _register(self) -> None:
+        organisations = [(item.slug, item.name) for item in DEPARTMENTS]
+        organisations += [(slug, name) for slug, name, _, _ in self.real]
+        for slug, name in organisations:
+            self.operator.post("/organisations", {"slug": slug, "name": name})
+        for person in PEOPLE:
+            self.operator.post(
+                "/users",
+                {
+                    "username": person.username, "name": person.name, "organisation": person.organisation,
+                    "roles": [person.role], "password": self.told.password,
+                },
+            )  # fmt: skip
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self._enrol, [slug for slug, _ in organisations]))
+
+    def _enrol(self, slug: str) -> None:
+        code = self.operator.post(f"/organisations/{slug}/invitations")["code"]
+        home = self.departments / "connectors" / slug
+        home.mkdir(parents=True, exist_ok=True)
+        self._connector(
+            "init", "--hub", self.url, "--code", code, "--name", slug, "--config", str(home / "hub-connector.toml")
+        )
+
+    def _push(self) -> None:
+        assert self.told.borough is not None
+        jobs = [
+            (item.slug, contract, self.told.borough.path(contract)) for item in DEPARTMENTS for contract in item.contracts
+        ]
+        jobs += [(slug, contract, path) for slug, _, contract, path in self.real]
+        with ThreadPoolExecutor(2) as pool:
+            for slug, contract, seconds in pool.map(self._push_one, jobs):
+                self.say(f"    {slug:24} {contract:24} {seconds:4.1f} s")
+        self._wait("deliveries to be decided", self._all_decided)
+
+    def _push_one(self, job: tuple[str, str, Path]) -> tuple[str, str, float]:
+        slug, contract, path = job
+        started = time.monotonic()
+        config = self.departments / "connectors" / slug / "hub-connector.toml"
+        self._connector("push", "--config", str(config), "--contract", f"library:{contract}", "--no-wait", str(path))
+        return slug, contract, time.monotonic() - started
+
+    def _all_decided(self) -> bool:
+        self.told.deliveries = [
+            self.operator.get(f"/deliveries/{item['id']}") for item in self.operator.get("/deliveries", limit=100)["items"]
+        ]
+        return all(item["state"] in ("accepted", "refused", "failed") for item in self.told.deliveries)
+
+    def _agree(self) -> None:
+        names = [name for name, _, _ in AGREEMENTS] + (["recorded-crime"] if self.real else [])
+        first, second = (self._machine(f"steward {number}", "hub", ["data steward"]) for number in (1, 2))
+        for name in names:
+            text = files("hub.demo").joinpath(f"agreements/{name}.yaml").read_text(encoding="utf-8")
+            agreement = first.post("/agreements", {"text": text})
+            second.post(f"/agreements/{agreement['id']}/activate")
+        first.close()
+        second.close()
+
+    def _wait_for_links(self) -> None:
+        self._wait("people to be linked", self._links_are_there)
+
+    def _links_are_there(self) -> bool:
+        for entry in self.operator.get("/audit/entries", limit=50)["items"]:
+            if entry["action"] == "people.linked":
+                self.told.linked = entry["content"]["detail"]
+                return True
+        return False
+
+    def _run_plugins(self) -> None:
+        plugins = {item["name"] for item in self.operator.post("/plugins/register")["items"]}
+        wanted = [(name, plugin, slug) for name, plugin, slug in AGREEMENTS if plugin]
+        if self.real:
+            wanted.append(("recorded-crime", "demand-profile", "wexbourne-police"))
+        if missing := {plugin for _, plugin, _ in wanted} - plugins:
+            raise DemoError(f"The plugins' environment lacks {', '.join(sorted(missing))}: run make install.")
+        for agreement, plugin, slug in wanted:
+            analyst = self._machine(f"analyst of {slug}", slug, ["analyst"])
+            analyst.post("/schedules", {"plugin": plugin, "agreement": agreement, "start_now": True})
+            analyst.close()
+        self._wait("the plugins", lambda: self._runs_ended(len(wanted)))
+        self.told.isolation = next((run["run"]["isolation"] for run in self.told.runs), "") or ""
+
+    def _runs_ended(self, count: int) -> bool:
+        self.told.runs = self.operator.get("/runs", limit=100)["items"]
+        ended = [run for run in self.told.runs if run["run"]["state"] in ("succeeded", "failed", "cancelled")]
+        return len(ended) >= count
+
+    def _release(self) -> None:
+        checker = self._machine("output checker", "hub", ["output checker"])
+        for run in self.told.runs:
+            if run["result"] is None:
+                continue
+            result = run["result"]["id"]
+            checker.post(f"/results/{result}/release", {"reason": "Demonstration: synthetic data, counts looked at."})
+            self.told.reports[run["run"]["plugin"]] = checker.get(f"/results/{result}")
+        checker.close()
+
+    # --- how it is done
+
+    def _machine(self, name: str, organisation: str, roles: Any) -> ApiClient:
+        """A machine client: the first is registered at the machine, the others over HTTP by the first."""
+        key = new_key()
+        public = {name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x")}
+        if name == "demonstration":
+            from hub.cli.base import operator
+            from hub.workflows import enrolling
+
+            client_id = enrolling.add_client(self.hub, operator(), organisation, name, list(roles), public)
+        else:
+            body = {"organisation": organisation, "name": name, "roles": list(roles), "signing_key": public}
+            client_id = self.operator.post("/clients", body)["id"]
+        return ApiClient(self.url, client_id, key)
+
+    def _connector(self, *arguments: str) -> None:
+        program = Path(sys.executable).with_name("hub-connector")
+        command = [str(program)] if program.exists() else [shutil.which("hub-connector") or "hub-connector"]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):  # 1: rows at fault, which is part of the story
+            last = (done.stderr.strip() or done.stdout.strip())[-800:]
+            raise DemoError(f"hub-connector {arguments[0]} ended with {done.returncode}: {last}")
+
+    def _wait(self, what: str, done: Callable[[], bool]) -> None:
+        until = time.monotonic() + _WAIT_SECONDS
+        while not done():
+            if time.monotonic() > until:
+                raise DemoError(f"Waited {_WAIT_SECONDS} s for {what}; look into the log of the hub.")
+            time.sleep(0.2)
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        started = time.monotonic()
+        self.say(f"  {title} ...")
+        yield
+        self.say(f"    done in {time.monotonic() - started:.1f} s")
+
+
+def _real_files(data: Path) -> list[tuple[str, str, str, Path]]:
+    found = [(slug, name, contract, data / path) for slug, name, contract, path in REAL_DATA]
+    if missing := [str(path) for *_, path in found if not path.is_file()]:
+        raise DemoError(f"--with-data: there is no {', '.join(missing)}.")
+    return found
