@@ -6,7 +6,6 @@ sent. There is no score.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -125,31 +124,21 @@ def contact(
 def needs_answers(table: pa.Table, household: str, titles: dict[str, str], isolation: str) -> NeedsAnswers | None:
     """The families plugin's row of a household (by pseudonym) in words; None when it has none.
 
-    `titles` maps each answer column of the plugin's output to the question it answers.
+    `titles` maps each answer column of the plugin's output to the question it answers; the sentences behind the answer
+    stand in the column of the same name with `_evidence`.
     """
     rows = table.filter(pc.equal(table["household_id"], household)).to_pylist()
     if not rows:
         return None
     row = rows[0]
-    evidence = _evidence(row.get("evidence"))
     needs = tuple(
-        Need(title, str(row[name] or "no data"), tuple(evidence.get(name, ())))
-        for name, title in titles.items()
-        if name in row
+        Need(title, str(row[name] or "no data"), _lines(row[f"{name}_evidence"])) for name, title in titles.items()
     )
     return NeedsAnswers(
         str(row.get("ruleset") or ""), str(row.get("as_at") or ""), str(row.get("eligible") or ""), needs, isolation
     )
 
 
-def _evidence(text: Any) -> dict[str, list[str]]:
-    """The evidence column: JSON of answer column -> list of sentences; anything else is shown as nothing."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {
-        str(name): [str(line) for line in lines] for name, lines in found.items() if isinstance(lines, list)
-    }
+def _lines(text: str | None) -> tuple[str, ...]:
+    """The plugin's sentences of evidence, a line each."""
+    return tuple(line.strip() for line in (text or "").split("; ") if line.strip())

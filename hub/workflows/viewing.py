@@ -212,7 +212,9 @@ def _answers(
         return None
     output = Manifest.from_json(runs.get_plugin(session, _PLUGIN).manifest).output("households")
     titles = {
-        column.name: column.description.rstrip(".") for column in output.columns if column.name.startswith("answer_")
+        column.name: column.description.partition(":")[0]
+        for column in output.columns
+        if f"{column.name}_evidence" in output.column_names
     }
     file = hub.vault.locate(session, terms["object"], result.binding("households"))
     table = hub.vault.read(file, terms["columns"], whole_file("households", f"released result {result.id}"))

@@ -1,8 +1,8 @@
 """Columns of equally long ASCII texts as grids of bytes.
 
-Dates and identifiers are short and of fixed width, so a column of them is one (rows, width) block of bytes. Two
-neighbouring bytes are read at once and looked up in a table of 65,536 entries, which checks and converts both
-digits in one step: about one nanosecond a pair.
+Dates and identifiers are short and of fixed width, so a column of them is one (rows, width) block of bytes.
+Two neighbouring bytes are read at once and looked up in a table of 65,536 entries, which checks and
+converts both digits in one step: about one nanosecond a pair.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Grid:
     """The bytes of a String series without nulls whose values are all `width` bytes long."""
 
     def __init__(self, values: pl.Series, width: int) -> None:
-        array = values.to_arrow(compat_level=pl.CompatLevel.oldest())  # large_string: offsets and one byte buffer
+        array = values.to_arrow(
+            compat_level=pl.CompatLevel.oldest()
+        )  # large_string: offsets and one byte buffer
         self.rows, self.width = len(array), width
         if self.rows == 0:
             self._flat: Bytes = np.zeros(0, dtype=np.uint8)

@@ -1,8 +1,8 @@
 """One cell: text as it was sent -> a typed value. The reference that the columnar path is proven against.
 
-White space round a value is dropped (the 25 characters of Unicode's White_Space), what is then empty or one of the
-column's `missing_values` is missing. Numbers are 64-bit floats (sums of money are exact to the penny up to 90
-million million); write pence as integers where that is not enough. Whole numbers are 64-bit.
+White space round a value is dropped (the 25 characters of Unicode's White_Space), what is then empty or one
+of the column's `missing_values` is missing. Numbers are 64-bit floats (sums of money are exact to the penny
+up to 90 million million); write pence as integers where that is not enough. Whole numbers are 64-bit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The fast path: a contract against whole columns.
 
-Each column is read and checked by itself (`columns.py`), columns in parallel; then the rules across columns and
-the keys; rows with any fault go to `refused` whole, as they were sent. The verdicts are those of the marshmallow
-schema (`record.py`), cell by cell; a property test holds the two together.
+Each column is read and checked by itself (`columns.py`), columns in parallel; then the rules across columns
+and the keys; rows with any fault go to `refused` whole, as they were sent. The verdicts are those of the
+marshmallow schema (`record.py`), cell by cell; a property test holds the two together.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class BatchError(ValueError):
 class Outcome:
     """What became of one batch: every row of it stands in exactly one of `accepted` and `refused`.
 
-    accepted: row_number, then the contract's columns typed. refused: row_number, then the columns as the text that
-    was sent. faults: FAULT_SCHEMA, ordered by row and column.
+    accepted: row_number, then the contract's columns typed. refused: row_number, then the columns as the
+    text that was sent. faults: FAULT_SCHEMA, ordered by row and column.
     """
 
     accepted: pa.Table
@@ -54,8 +54,8 @@ class Outcome:
 class Checker:
     """Checks the batches of one dataset, in order; remembers what uniqueness and dataset checks need.
 
-    references: for columns that refer to another dataset, its values by "dataset.column"; a reference that is not
-    given is not checked. now: the moment freshness is measured from (aware; the clock when None).
+    references: for columns that refer to another dataset, its values by "dataset.column"; a reference that
+    is not given is not checked. now: the moment freshness is measured from (aware; the clock when None).
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Checker:
     def check_text(self, batch: pl.DataFrame | pa.Table, first_row: int = 1) -> Outcome:
         """Check rows as they were sent.
 
-        batch: all columns String (null or empty is missing), named by the headers of the source; columns in any
-        order. first_row: the number of the batch's first data row in the source, counted from 1.
+        batch: all columns String (null or empty is missing), named by the headers of the source; columns in
+        any order. first_row: the number of the batch's first data row in the source, counted from 1.
 
         Raises:
             BatchError: when a column is not text.
@@ -100,7 +100,8 @@ class Checker:
         return self._outcome(rows, sent, check, refuse_all=bool(absent))
 
     def check_typed(self, batch: pa.Table) -> Outcome:
-        """Check rows again that a checker accepted elsewhere: row_number, then the columns typed and normalised.
+        """Check rows again that a checker accepted elsewhere: row_number, then the columns typed and
+        normalised.
 
         Raises:
             BatchError: when the columns or their types are not those of `accepted_schema`.
@@ -173,9 +174,7 @@ class Checker:
                 faults=faults.table(),
             )
 
-    def _broken(
-        self, checked: dict[str, Checked]
-    ) -> Iterator[tuple[Column, str, pl.Series, RowRule | None]]:
+    def _broken(self, checked: dict[str, Checked]) -> Iterator[tuple[Column, str, pl.Series, RowRule | None]]:
         """Every rule that any row breaks: the column to name, its code, the rows, the rule across columns."""
         for column in self.contract.columns:
             for rule, mask in checked[column.name].faults:
@@ -219,7 +218,9 @@ class Checker:
             return schema.empty_table()
         mask = pl.Series(bad)
         texts = [sent[column.name].filter(mask).cast(pl.String) for column in self.contract.columns]
-        arrays = [column.to_arrow(compat_level=pl.CompatLevel.oldest()) for column in (rows.filter(mask), *texts)]
+        arrays = [
+            column.to_arrow(compat_level=pl.CompatLevel.oldest()) for column in (rows.filter(mask), *texts)
+        ]
         return pa.Table.from_arrays(
             [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema
         )
@@ -257,4 +258,3 @@ def _reference_values(contract: Contract, given: Mapping[str, Iterable[object]])
         if name in given:
             found[column.name] = pl.Series(list(given[name]))
     return found
-

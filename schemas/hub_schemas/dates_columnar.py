@@ -93,7 +93,9 @@ def _fields(grid: Grid, layout: Layout, fits: Mask) -> dict[str, Numbers]:
             values["fraction"] = _fraction(grid, part.start, part.width)
         elif part.field == "year2":
             short = grid.number(part.start, 2)
-            values["year"] = short + np.where(short >= 69, np.int32(1900), np.where(short >= 0, np.int32(2000), 0))
+            values["year"] = short + np.where(
+                short >= 69, np.int32(1900), np.where(short >= 0, np.int32(2000), 0)
+            )
         else:
             values[part.field] = grid.number(part.start, part.width)
     return values
@@ -172,7 +174,9 @@ def parse_series(column: Column, text: pl.Series) -> pl.Series:
             whole = bool(at.all())
             if not whole and not at.any():
                 continue
-            values, fits = _read(Grid(text if whole else text.filter(pl.Series(at)), layout.width), layout, column)
+            values, fits = _read(
+                Grid(text if whole else text.filter(pl.Series(at)), layout.width), layout, column
+            )
             if whole and fits.all():
                 return _typed(pl.Series(text.name, values), with_time=with_time)
             index = np.flatnonzero(at)[fits]

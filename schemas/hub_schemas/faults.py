@@ -1,12 +1,13 @@
 """Faults: the codes, the masking of values, and the words a department reads.
 
-Codes follow the error taxonomy of frictionless-py (Table Schema constraint names for its `constraint-error`), and
-`FRICTIONLESS` says which of its errors each one is.
+Codes follow the error taxonomy of frictionless-py (Table Schema constraint names for its
+`constraint-error`), and `FRICTIONLESS` says which of its errors each one is.
 """
 
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -54,9 +55,9 @@ RULES: Final = tuple(FRICTIONLESS)
 MAX_SHOWN: Final = 60
 HIDDEN: Final = "(hidden)"
 _SHAPE: Final = str.maketrans(
-    {letter: "A" for letter in string.ascii_uppercase}
-    | {letter: "a" for letter in string.ascii_lowercase}
-    | {digit: "9" for digit in string.digits}
+    dict.fromkeys(string.ascii_uppercase, "A")
+    | dict.fromkeys(string.ascii_lowercase, "a")
+    | dict.fromkeys(string.digits, "9")
 )
 _KEPT: Final = frozenset("Aa9 " + string.punctuation)
 
@@ -123,49 +124,80 @@ def written(value: Cell) -> str:
     return str(value)
 
 
-_TYPE_HINT: Final = {
-    "integer": "must be a whole number, without thousands separators or decimals",
-    "number": "must be a number like 1234.50, without thousands separators or a currency sign",
-    "boolean": "must be one of true, false, yes, no, y, n, t, f, 1, 0",
+def _friendly(layout: str) -> str:
+    """A date format as a person writes it: %d/%m/%Y is DD/MM/YYYY."""
+    for ours, theirs in _LETTERS:
+        layout = layout.replace(ours, theirs)
+    return layout
+
+
+_LETTERS: Final = (
+    ("%Y", "YYYY"), ("%y", "YY"), ("%-m", "M"), ("%m", "MM"), ("%b", "Mon"), ("%B", "Month"), ("%-d", "D"),
+    ("%d", "DD"), ("%H", "hh"), ("%M", "mm"), ("%S", "ss"), ("%f", "ffffff"), ("%z", "+hh:mm"),
+)  # fmt: skip
+
+
+def _type_error(column: Column) -> str:
+    match column.type:
+        case "integer":
+            return "must be a whole number, without thousands separators or decimals"
+        case "number":
+            return "must be a number like 1234.50, without thousands separators or a currency sign"
+        case "boolean":
+            return "must be one of true, false, yes, no, y, n, t, f, 1, 0"
+        case "date" | "timestamp":
+            formats = " or ".join(_friendly(layout) for layout in column.formats[:3])
+            return f"must be a real {column.type} written as {formats}"
+        case "string":
+            return "must be text without white space at its ends"
+
+
+def _identifier(column: Column) -> str:
+    kind = KINDS[column.identifier or ""]
+    return f"is not a valid {kind.title} ({kind.hint}); correct it at the source"
+
+
+def _minimum(column: Column) -> str:
+    least, above = column.minimum, column.exclusive_minimum
+    parts = [] if least is None else [f"{written(least)} or more"]
+    return "must be " + " and ".join(parts + ([] if above is None else [f"more than {written(above)}"]))
+
+
+def _maximum(column: Column) -> str:
+    most, below = column.maximum, column.exclusive_maximum
+    parts = [] if most is None else [f"{written(most)} or less"]
+    return "must be " + " and ".join(parts + ([] if below is None else [f"less than {written(below)}"]))
+
+
+def _enum(column: Column) -> str:
+    values = ", ".join(written(value) for value in column.enum[:20])
+    more = f" and {len(column.enum) - 20} more" if len(column.enum) > 20 else ""
+    return f"must be one of: {values}{more}" + (" (capitals matter)" if column.type == "string" else "")
+
+
+def _foreign_key(column: Column) -> str:
+    target = column.references
+    where = f"{target.dataset}.{target.column}" if target else "the dataset it refers to"
+    return f"is not found in {where}; send that dataset first or correct the value"
+
+
+_MESSAGES: Final[dict[str, Callable[[Column], str]]] = {
+    "type-error": _type_error,
+    "identifier": _identifier,
+    "required": lambda column: "is empty; every row needs a value",
+    "minLength": lambda column: f"must be at least {column.min_length} characters long",
+    "maxLength": lambda column: f"must be at most {column.max_length} characters long",
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "pattern": lambda column: f"must look like {column.pattern}",
+    "enum": _enum,
+    "foreign-key": _foreign_key,
 }
 
 
 def message(column: Column, rule: str) -> str:
     """What is wrong with a cell of that column under that rule, and what to do. The same for every row."""
-    if rule == "type-error":
-        if column.type in ("date", "timestamp"):
-            formats = " or ".join(column.formats[:3])
-            return f"{column.name} must be a real {column.type} written as {formats}"
-        return f"{column.name} {_TYPE_HINT.get(column.type, 'must be text')}"
-    if rule == "identifier":
-        kind = KINDS[column.identifier or ""]
-        return f"{column.name} is not a valid {kind.title} ({kind.hint}); correct it at the source"
-    match rule:
-        case "required":
-            return f"{column.name} is empty; every row needs a value"
-        case "minLength":
-            return f"{column.name} must be at least {column.min_length} characters long"
-        case "maxLength":
-            return f"{column.name} must be at most {column.max_length} characters long"
-        case "minimum":
-            if column.exclusive_minimum is not None:
-                return f"{column.name} must be more than {written(column.exclusive_minimum)}"
-            return f"{column.name} must be {written(column.minimum)} or more"
-        case "maximum":
-            if column.exclusive_maximum is not None:
-                return f"{column.name} must be less than {written(column.exclusive_maximum)}"
-            return f"{column.name} must be {written(column.maximum)} or less"
-        case "pattern":
-            return f"{column.name} must look like {column.pattern}"
-        case "enum":
-            values = ", ".join(written(value) for value in column.enum[:20])
-            more = f" and {len(column.enum) - 20} more" if len(column.enum) > 20 else ""
-            return f"{column.name} must be one of: {values}{more} (capitals matter)"
-        case "foreign-key":
-            target = column.references
-            where = f"{target.dataset}.{target.column}" if target else "the other dataset"
-            return f"{column.name} is not found in {where}; send that dataset first or correct the value"
-    raise KeyError(rule)
+    return f"{column.name} {_MESSAGES[rule](column)}"
 
 
 def row_message(rule: RowRule) -> str:

@@ -1,8 +1,8 @@
 """British identifiers: what each looks like, its check digit, and its one canonical form.
 
-Normalisation first (capitals, spaces and hyphens out), then the check. `normalise` works on one text and is the
-reference; `identifiers_columnar.py` does the same to a column.
-Sources of the rules stand beside each; they are the published ones and none of them says that a number was issued.
+Normalisation first (capitals, spaces and hyphens out), then the check. `normalise` works on one text and is
+the reference; `identifiers_columnar.py` does the same to a column. Sources of the rules stand beside each;
+they are the published ones and none of them says that a number was issued.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _DIVISIONS: Final = (
 class Kind:
     """One kind of identifier.
 
-    `canonical` is a pattern (of the part in which every engine agrees) for the whole canonical form; `check` then
-    decides on its check digit, None where there is none; `tidy` brings text that is already in capitals and
-    without spaces and hyphens to the canonical form; `hint` tells a person what is expected.
+    `canonical` is a pattern (of the part in which every engine agrees) for the whole canonical form;
+    `check` then decides on its check digit, None where there is none; `tidy` brings text that is already in
+    capitals and without spaces and hyphens to the canonical form; `hint` tells a person what is expected.
     """
 
     name: str

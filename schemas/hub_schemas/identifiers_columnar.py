@@ -1,8 +1,8 @@
 """Identifiers, a column at a time: the same verdicts as `identifier_kinds.normalise`, far faster.
 
-Most cells of a well-kept system are canonical already, so the canonical form is tried first on the column as it
-is, and only what is left is tidied and tried again. Check digits are weighted sums over a grid of bytes; where a
-kind is all digits the same sum says that they are.
+Most cells of a well-kept system are canonical already, so the canonical form is tried first on the column
+as it is, and only what is left is tidied and tried again. Check digits are weighted sums over a grid of
+bytes; where a kind is all digits the same sum says that they are.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def _uln(grid: Grid) -> Mask:
 
 
 def _pnc(grid: Grid) -> Mask:
-    year, serial = grid.number(2, 2), weighted_sum(grid, 5, tuple(10**power % 23 for power in range(6, -1, -1)))
+    year, serial = (
+        grid.number(2, 2),
+        weighted_sum(grid, 5, tuple(10**power % 23 for power in range(6, -1, -1))),
+    )
     total = year * (10**7 % 23) + serial
     valid = (grid.number(0, 4) >= 0) & (serial >= 0) & (grid.byte(4) == ord("/"))
     holds: Mask = valid & (_letters(PNC_LETTERS)[total % 23] == grid.byte(12))

@@ -13,6 +13,7 @@ Anything else stands for itself. A date without %d is the first of its month.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -191,39 +192,56 @@ def _fields(text: str, layout: Layout) -> dict[str, int] | None:
         if part.field == "literal":
             if piece != part.text:
                 return None
-        elif part.field == "name":
-            if piece.lower() != part.text:
-                return None
-            values["month"] = MONTHS.index(part.text) + 1
-        elif part.field == "month3":
-            short = [name[:3] for name in MONTHS]
-            if piece.lower() not in short:
-                return None
-            values["month"] = short.index(piece.lower()) + 1
-        elif part.field == "zulu":
-            if piece != "Z":
-                return None
-            values["offset"] = 0
-        elif part.field == "offset":
-            sign, digits = piece[0], piece[1:].replace(":", "", 1)
-            if sign not in "+-" or (part.width == 6 and piece[3] != ":") or not _digits(digits, 4):
-                return None
-            if int(digits[2:]) > 59 or int(digits[:2]) > 23:
-                return None
-            values["offset"] = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if sign == "-" else 1)
-        elif not _digits(piece, part.width):
+            continue
+        name, read = _READERS.get(part.field, (part.field, _digits))
+        value = read(piece) if part.field != "name" or piece.lower() == part.text else None
+        if value is None:
             return None
-        elif part.field == "fraction":
-            values["microsecond"] = int(piece.ljust(6, "0"))
-        elif part.field == "year2":
-            values["year"] = int(piece) + (1900 if int(piece) >= 69 else 2000)
-        else:
-            values[part.field] = int(piece)
+        values[name] = value
     return values
 
 
-def _digits(text: str, width: int) -> bool:
-    return len(text) == width and text.isascii() and text.isdigit()
+def _digits(piece: str) -> int | None:
+    return int(piece) if piece.isascii() and piece.isdigit() else None
+
+
+def _short_year(piece: str) -> int | None:
+    value = _digits(piece)
+    return None if value is None else value + (1900 if value >= 69 else 2000)
+
+
+def _month_name(piece: str) -> int | None:
+    names = MONTHS if len(piece) != 3 else tuple(name[:3] for name in MONTHS)
+    return names.index(piece.lower()) + 1 if piece.lower() in names else None
+
+
+def _fraction(piece: str) -> int | None:
+    return None if _digits(piece) is None else int(piece.ljust(6, "0"))
+
+
+def _zulu(piece: str) -> int | None:
+    return 0 if piece == "Z" else None
+
+
+def _offset(piece: str) -> int | None:
+    """Minutes east of UTC."""
+    if piece[0] not in "+-" or (len(piece) == 6 and piece[3] != ":"):
+        return None
+    hours, minutes = _digits(piece[1:3]), _digits(piece[-2:])
+    if hours is None or minutes is None or hours > 23 or minutes > 59:
+        return None
+    return (hours * 60 + minutes) * (-1 if piece[0] == "-" else 1)
+
+
+# How a field's text is read, and the name its number goes by; fields not listed are plain digits.
+_READERS: Final[dict[str, tuple[str, Callable[[str], int | None]]]] = {
+    "year2": ("year", _short_year),
+    "month3": ("month", _month_name),
+    "name": ("month", _month_name),
+    "fraction": ("microsecond", _fraction),
+    "zulu": ("offset", _zulu),
+    "offset": ("offset", _offset),
+}
 
 
 def _first(text: str, formats: tuple[str, ...], *, with_time: bool) -> dict[str, int] | None:
@@ -255,8 +273,8 @@ def parse_date(text: str, formats: tuple[str, ...]) -> date | None:
 def parse_timestamp(text: str, formats: tuple[str, ...], zone: str = "UTC") -> datetime | None:
     """The moment (aware, in UTC) that `text` writes, else None.
 
-    A text without an offset is local time in `zone`: of an hour that comes twice in autumn the first is taken,
-    an hour that spring leaves out is no time at all.
+    A text without an offset is local time in `zone`: of an hour that comes twice in autumn the first is
+    taken, an hour that spring leaves out is no time at all.
     """
     fields = _first(text, formats, with_time=True)
     if fields is None:

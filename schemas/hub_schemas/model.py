@@ -65,9 +65,10 @@ class Reference:
 class Column:
     """One column of a contract.
 
-    `name` is the canonical name; `source_name` the header in the source (may be the empty string). `minimum` and
-    `maximum` hold typed values (numbers, dates or aware UTC timestamps), the `exclusive_*` ones likewise.
-    `formats` are the accepted layouts of dates and timestamps (see `layouts.py`), tried in order.
+    `name` is the canonical name; `source_name` the header in the source (may be the empty string).
+    `minimum` and `maximum` hold typed values (numbers, dates or aware UTC timestamps), the `exclusive_*`
+    ones likewise. `formats` are the accepted layouts of dates and timestamps (see `layouts.py`), tried in
+    order.
     """
 
     name: str
@@ -140,8 +141,8 @@ class Quality:
     """A check of the whole dataset, evaluated when every row has been seen.
 
     metric: rowCount | nullValues | missingValues | invalidValues | duplicateValues | freshness. The measured
-    figure is a count of rows, or a percentage of them with `unit == "percent"`; for freshness it is the age in
-    days of the newest value. It must satisfy `operator` (for example `mustBeLessThan`) with `operands`.
+    figure is a count of rows, or a percentage of them with `unit == "percent"`; for freshness it is the age
+    in days of the newest value. It must satisfy `operator` (for example `mustBeLessThan`) with `operands`.
     """
 
     metric: str

@@ -1,7 +1,7 @@
 """ODCS YAML -> Contract. Everything wrong or not supported is named with its place; nothing is passed over.
 
-Contracts come from outside: they are read as plain data with limits (`yamlsafe.py`), no field of theirs is used
-as a path, a query or a template, and patterns go through a parser of our own (`patterns.py`).
+Contracts come from outside: they are read as plain data with limits (`yamlsafe.py`), no field of theirs is
+used as a path, a query or a template, and patterns go through a parser of our own (`patterns.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import Any, Final, Literal
 from hub_schemas import cells
 from hub_schemas.contract import Contract
 from hub_schemas.problems import ContractError, Problem
-from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreThan, Quality, RequiredWhen, RowRule
+from hub_schemas.model import (
+    BothOrNeither,
+    Cell,
+    Column,
+    NotBefore,
+    NotMoreThan,
+    Quality,
+    RequiredWhen,
+    RowRule,
+)
 from hub_schemas.odcs_columns import ReadColumn, read_column
 from hub_schemas.odcs_quality import freshness, table_quality
 from hub_schemas.odcs_reader import Node
@@ -198,7 +207,10 @@ class _Custom:
         """The date or timestamp column whose range says which period a dataset covers."""
         for entry, name, value in self.entries:
             if name == "coverageColumn":
-                if _known(entry, (str(value),), columns) and columns[str(value)].type in ("date", "timestamp"):
+                if _known(entry, (str(value),), columns) and columns[str(value)].type in (
+                    "date",
+                    "timestamp",
+                ):
                     return str(value)
                 entry.wrong("value", "must name a column of type date or timestamp")
         return None

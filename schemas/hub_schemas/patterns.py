@@ -1,10 +1,10 @@
 """Patterns: the part of regular expressions in which every engine says the same.
 
-A contract's pattern is read by a parser of our own and written out again, once for RE2 (single records) and once
-for the Rust engine inside polars (columns). Both run in linear time. What they would read differently is made
-explicit (\\d \\w \\s \\b are ASCII, `.` is anything but a line feed) or refused: look-around, back-references,
-named groups, flags, Unicode properties. A pattern must match the whole value; ^ and $ at its ends say so and are
-dropped.
+A contract's pattern is read by a parser of our own and written out again, once for RE2 (single records) and
+once for the Rust engine inside polars (columns). Both run in linear time. What they would read differently
+is made explicit (\\d \\w \\s \\b are ASCII, `.` is anything but a line feed) or refused: look-around,
+back-references, named groups, flags, Unicode properties. A pattern must match the whole value; ^ and $ at
+its ends say so and are dropped.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class _Parser:
         self.at += 1
         negated = self.peek() == "^"
         self.at += negated
-        members = []
+        members: list[str] = []
         while self.peek() != "]" or not members:
             if self.peek() == "]":
                 raise self.fail("an empty class matches nothing; write \\] for the sign itself")

@@ -1,7 +1,8 @@
 """One record at a time: a marshmallow schema made from a contract. This is the reference meaning.
 
 A record maps canonical column names to texts as they were sent (None or empty is missing). JSON numbers and
-booleans are read as their texts. Every message of a ValidationError is a `RuleMessage` that knows its rule code.
+booleans are read as their texts. Every message of a ValidationError is a `RuleMessage` that knows its rule
+code.
 """
 
 from __future__ import annotations
@@ -176,6 +177,6 @@ def record_rules(schema: ma.Schema, record: Mapping[str, Any]) -> dict[str, list
     try:
         schema.load(record)
     except ma.ValidationError as error:
-        messages: dict[str, list[str]] = error.normalized_messages()
+        messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
         return {name: [getattr(text, "rule", "extra-label") for text in messages[name]] for name in messages}
     return {}

@@ -18,8 +18,8 @@ def broken_rules(
 ) -> Iterator[tuple[RowRule, Column, pl.Series]]:
     """Each rule that any row breaks, the column to name for it, and a mask of the rows.
 
-    Presence is judged on what was sent, order and conditions on values that hold by themselves: a cell at fault
-    is reported once, under its own rule.
+    Presence is judged on what was sent, order and conditions on values that hold by themselves: a cell at
+    fault is reported once, under its own rule.
     """
     for rule in contract.rules:
         if isinstance(rule, BothOrNeither):

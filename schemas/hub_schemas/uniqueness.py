@@ -1,9 +1,9 @@
 """Which rows repeat a key, over any number of batches, in bounded memory.
 
-A key is remembered as 96 bits of two hashes with random seeds (so nobody can prepare collisions): 32 bits lead
-a sorted 64-bit word whose lower half says where the other 64 bits and the row number stand. That is 24 bytes a
-row, about 240 MB for ten million, however long the keys are. Any two different keys among n rows are taken for
-the same with a chance of about n * n / 2**97: 6e-16 for ten million rows.
+A key is remembered as 96 bits of two hashes with random seeds (so nobody can prepare collisions): 32 bits
+lead a sorted 64-bit word whose lower half says where the other 64 bits and the row number stand. That is 24
+bytes a row, about 240 MB for ten million, however long the keys are. Any two different keys among n rows
+are taken for the same with a chance of about n * n / 2**97: 6e-16 for ten million rows.
 
 Sorted runs of like size are merged (a log-structured tree), so each batch is searched in a few runs only.
 """
@@ -57,7 +57,9 @@ class SeenKeys:
         self._remember(run, tails, rows, first == 0)
         return first
 
-    def _remember(self, run: Words, tails: Words, rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+    def _remember(
+        self, run: Words, tails: Words, rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]
+    ) -> None:
         """Add the rows to keep; the lower halves of their words become places in the arrays of all rows."""
         place = (np.cumsum(keep, dtype=np.int64) + (self._size - 1)).astype(np.uint64)
         if not keep.all():

@@ -1,7 +1,8 @@
 """Reading YAML that may be hostile.
 
 Plain data only: no tags that make objects, no dates (they stay the text that was written), no aliases that
-multiply, no deep nesting, no key twice, no infinite numbers. Limits are stated in the message when one is met.
+multiply, no deep nesting, no key twice, no infinite numbers. Limits are stated in the message when one is
+met.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ class _Loader(yaml.SafeLoader):
         self.nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
             raise _refused(event, "aliases (*name) are not accepted; write the value out")
         self.depth += 1
         self.nodes += 1
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if self.depth > MAX_DEPTH:
             raise _refused(event, f"nested more than {MAX_DEPTH} deep")
         if self.nodes > MAX_NODES:
             raise _refused(event, f"more than {MAX_NODES} values")
-        node = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
@@ -52,12 +53,12 @@ def _refused(event: Any, message: str) -> yaml.MarkedYAMLError:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
             raise _refused(key_node, "keys must be text")
         if key in result:
             raise _refused(key_node, f"the key {key!r:.60} stands twice")
-        result[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        result[key] = loader.construct_object(value_node, deep=True)
     return result
 
 
@@ -65,14 +66,14 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     # Bounded before conversion: a number of a million digits costs quadratic time to read.
     if len(node.value) > 40:
         raise _refused(node, "number too long")
-    value: int = loader.construct_yaml_int(node)  # type: ignore[no-untyped-call]
+    value: int = loader.construct_yaml_int(node)
     if abs(value) > MAX_INTEGER:
         raise _refused(node, "number beyond 64 bits")
     return value
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
-    value: float = loader.construct_yaml_float(node)  # type: ignore[no-untyped-call]
+    value: float = loader.construct_yaml_float(node)
     if not math.isfinite(value):
         raise _refused(node, "infinite numbers and NaN are not accepted")
     return value
@@ -100,7 +101,8 @@ def read_yaml(source: str | bytes) -> Any:
     """The one document in `source` as plain dicts, lists, texts, numbers, booleans and None.
 
     Raises:
-        ContractError: with line and column, when it is too large, not UTF-8, not YAML, or more than plain data.
+        ContractError: with line and column, when it is too large, not UTF-8, not YAML, or more than plain
+        data.
     """
     if len(source) > MAX_BYTES:
         raise ContractError(
@@ -113,9 +115,9 @@ def read_yaml(source: str | bytes) -> Any:
     try:
         loader = _Loader(text)
         try:
-            return loader.get_single_data()  # type: ignore[no-untyped-call]
+            return loader.get_single_data()
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "file"

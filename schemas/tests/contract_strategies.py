@@ -26,7 +26,25 @@ PATTERNS = (
     r"[^\x41-\u0043]*",
 )  # fmt: skip
 
-_SIGNS = st.sampled_from([*string.printable, *WHITE, "\0", "é", "ß", "İ", "ı", "ſ", "\u212a", "٣", "０", "１", "\u200b", "\ufeff", "🙂"])
+_SIGNS = st.sampled_from(
+    [
+        *string.printable,
+        *WHITE,
+        "\0",
+        "é",
+        "ß",
+        "İ",
+        "ı",
+        "ſ",
+        "\u212a",
+        "٣",
+        "０",
+        "１",
+        "\u200b",
+        "\ufeff",
+        "🙂",
+    ]
+)
 _SOUP = st.text(_SIGNS, max_size=12)
 _ANY = st.text(max_size=8)
 _PAD = st.sampled_from(["", "", "", " ", "\t", "\u00a0", " \n", "\u2003"])
@@ -44,12 +62,38 @@ _NUMBERS = st.one_of(
     st.floats(-50, 50).map(lambda number: f"{number:.2f}"),
     st.sampled_from(["1e400", "-1e400", "1e-400", "inf", "NaN", "-0", ".", "1.", ".5", "1e5", "1_0", "0x1", "9" * 400, "--1", "5-", "1,000", "9223372036854775807", "9223372036854775808"]),
 )  # fmt: skip
-_BOOLEANS = st.sampled_from(["true", "TRUE", "True", "tRuE", "t", "F", "yes", "No", "y", "N", "1", "0", "2", "on", "ye"])
-_YEAR = st.sampled_from(["0000", "0001", "1899", "1900", "1969", "2000", "2023", "2024", "9999", "99", "00", "68", "69", "+024", " 202"])
-_TWO = st.one_of(st.integers(0, 61).map(lambda n: f"{n:02}"), st.integers(0, 61).map(str), st.sampled_from(["+1", " 1", "-1", "1 ", "٠١"]))
+_BOOLEANS = st.sampled_from(
+    ["true", "TRUE", "True", "tRuE", "t", "F", "yes", "No", "y", "N", "1", "0", "2", "on", "ye"]
+)
+_YEAR = st.sampled_from(
+    [
+        "0000",
+        "0001",
+        "1899",
+        "1900",
+        "1969",
+        "2000",
+        "2023",
+        "2024",
+        "9999",
+        "99",
+        "00",
+        "68",
+        "69",
+        "+024",
+        " 202",
+    ]
+)
+_TWO = st.one_of(
+    st.integers(0, 61).map(lambda n: f"{n:02}"),
+    st.integers(0, 61).map(str),
+    st.sampled_from(["+1", " 1", "-1", "1 ", "٠١"]),
+)
 _MONTH = st.one_of(_TWO, st.sampled_from(["Jan", "FEB", "sep", "Sept", "May", "December", "MARCH", "ja\0"]))
 _SEPARATOR = st.sampled_from(["-", "/", " ", "", "T", ":"])
-_ZONE = st.sampled_from(["", "Z", "z", "+00:00", "+0100", "-05:30", "+24:00", "+01", "Europe/London", "+1:00"])
+_ZONE = st.sampled_from(
+    ["", "Z", "z", "+00:00", "+0100", "-05:30", "+24:00", "+01", "Europe/London", "+1:00"]
+)
 
 
 @st.composite
@@ -78,7 +122,9 @@ def _times(draw: st.DrawFn) -> str:
 @st.composite
 def _good_times(draw: st.DrawFn) -> str:
     moment = draw(st.datetimes())
-    text = moment.strftime(draw(st.sampled_from(TIME_FORMATS)).replace("%Y", f"{moment.year:04}").replace("%z", ""))
+    text = moment.strftime(
+        draw(st.sampled_from(TIME_FORMATS)).replace("%Y", f"{moment.year:04}").replace("%z", "")
+    )
     return text + draw(_ZONE)
 
 
@@ -96,7 +142,11 @@ def _identifiers(draw: st.DrawFn, kind: str) -> str:
     text = draw(st.sampled_from([KINDS[kind].example, KINDS[kind].example.replace(" ", "")]))
     for _ in range(draw(st.integers(0, 2))):
         at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(st.sampled_from([*"0123456789ABXZabk/-. GBHA", "é", "\0"])) + text[at + draw(st.integers(0, 1)) :]
+        text = (
+            text[:at]
+            + draw(st.sampled_from([*"0123456789ABXZabk/-. GBHA", "é", "\0"]))
+            + text[at + draw(st.integers(0, 1)) :]
+        )
     return text
 
 
@@ -106,9 +156,13 @@ _DIGITS = st.integers(0, 10**13).map(str)
 def cells(column: dict[str, Any]) -> st.SearchStrategy[str | None]:
     """Texts for a column: right ones, nearly right ones, and anything at all."""
     kind = column["logicalType"]
-    identifier = next((c["value"] for c in column.get("customProperties", []) if c["property"] == "identifier"), None)
+    identifier = next(
+        (c["value"] for c in column.get("customProperties", []) if c["property"] == "identifier"), None
+    )
     likely: dict[str, st.SearchStrategy[str]] = {
-        "string": st.one_of(st.sampled_from(["AB12", "ab", "cat", "a cat!", "red", "blue", "ddd", "é", "a 1"]), _SOUP),
+        "string": st.one_of(
+            st.sampled_from(["AB12", "ab", "cat", "a cat!", "red", "blue", "ddd", "é", "a 1"]), _SOUP
+        ),
         "integer": _NUMBERS,
         "number": _NUMBERS,
         "boolean": _BOOLEANS,
@@ -116,7 +170,9 @@ def cells(column: dict[str, Any]) -> st.SearchStrategy[str | None]:
         "timestamp": st.one_of(_good_times(), _times(), _CLOCK_CHANGES),
     }
     core = st.one_of(_identifiers(identifier), _DIGITS) if identifier else likely[kind]
-    return st.one_of(st.none(), _padded(core), _padded(core), _SOUP, _ANY, st.sampled_from(["", " ", "N/A", "-"]))
+    return st.one_of(
+        st.none(), _padded(core), _padded(core), _SOUP, _ANY, st.sampled_from(["", " ", "N/A", "-"])
+    )
 
 
 @st.composite
@@ -179,7 +235,9 @@ def _time(draw: st.DrawFn, kind: str, options: dict[str, Any], custom: list[Any]
     _ = quality
 
 
-def contract_text(properties: list[dict[str, Any]], custom: list[dict[str, Any]] | None = None, **table: Any) -> str:
+def contract_text(
+    properties: list[dict[str, Any]], custom: list[dict[str, Any]] | None = None, **table: Any
+) -> str:
     """The YAML (JSON is YAML) of a contract with these properties."""
     document = {
         "apiVersion": "v3.1.0", "kind": "DataContract", "id": "test.rows", "version": "1.0.0", "status": "draft",

@@ -82,7 +82,9 @@ def test_rows_add_up_whole_and_refused_ones_are_kept_as_they_were_sent(
         seen += numbers
         for row in outcome.refused.to_pylist():
             assert {name: row[name] for name in rows[0]} == rows[row["row_number"] - 1]
-        assert {fault["row"] for fault in outcome.faults.to_pylist()} == set(outcome.refused["row_number"].to_pylist())
+        assert {fault["row"] for fault in outcome.faults.to_pylist()} == set(
+            outcome.refused["row_number"].to_pylist()
+        )
     assert sorted(seen) == list(range(1, frame.height + 1))
 
 

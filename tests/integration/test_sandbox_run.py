@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hub_sdk import Resources, Text
 
 from hub.errors import ConfigurationError, Conflict, Invalid, NotFound
 from hub.runs.sandbox import Event, PluginFailed, Sandbox, SandboxUnavailable
 from hub.runs.sandbox import command as commands
+from hub_sdk import Resources, Text
 from support.plugins import PYTHON, SMALL, TestPlugins
 
 NUMBERS = pa.table({"n": pa.array(range(1000)), "text": [f"row {n % 10}" for n in range(1000)]})

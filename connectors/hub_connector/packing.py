@@ -1,0 +1,166 @@
+"""Packing a delivery: check the source, seal what is accepted and what is refused, sign the manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hub_schemas.delivery import FORMAT, sealing_public_key, sign_manifest
+
+from .checking import Summary, check_source
+from .errors import ConfigError, SourceError
+from .files import write_private
+
+if TYPE_CHECKING:
+    from hub_schemas import Contract, Outcome
+
+    from .keys import SigningKey
+    from .sealing import SealedFile, SealedWriter
+    from .sources import Source
+
+__all__ = ["Package", "Packer", "source_digest"]
+
+MANIFEST: Final = "delivery.json"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A sealed and signed delivery in its folder, ready to send, now or later."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    signature: str
+    part_size: int
+
+    @property
+    def id(self) -> str:
+        """The delivery's id."""
+        return str(self.manifest["delivery_id"])
+
+    @property
+    def size(self) -> int:
+        """Bytes to send."""
+        return sum(int(file["size"]) for file in self.manifest["files"])
+
+    def save(self) -> None:
+        """Write manifest and signature beside the files; from then on the delivery can be resumed."""
+        document = {"manifest": self.manifest, "signature": self.signature, "part_size": self.part_size}
+        write_private(self.folder / MANIFEST, json.dumps(document, ensure_ascii=False).encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> Package | None:
+        """The package in a folder, None when it is not whole."""
+        try:
+            document = json.loads((folder / MANIFEST).read_bytes())
+            package = cls(folder, document["manifest"], document["signature"], int(document["part_size"]))
+            for file in package.manifest["files"]:
+                if (folder / f"{file['role']}.parquet").stat().st_size != file["size"]:
+                    return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return package
+
+    def part(self, role: str, number: int) -> bytes:
+        """The bytes of one part, counted from 1."""
+        with (self.folder / f"{role}.parquet").open("rb") as stream:
+            stream.seek((number - 1) * self.part_size)
+            return stream.read(self.part_size)
+
+
+def source_digest(key: SigningKey, source: Source) -> str:
+    """HMAC-SHA-256 (hex) of a source's data under a key that only this connector has."""
+    mac = key.source_mac()
+    source.fingerprint(mac.update)
+    return mac.hexdigest()
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Who packs, and for whom."""
+
+    client_id: str
+    key: SigningKey
+    sealing_key: Mapping[str, str]
+    part_size: int
+
+    def pack(
+        self,
+        contract: Contract,
+        source: Source,
+        mode: str,
+        folder: Path,
+        digest: str,
+        summary: Summary,
+        each: Callable[[Outcome], None] | None = None,
+    ) -> Package:
+        """Check and seal a source into `folder`, whose name is the delivery's id (32 hexadecimal digits).
+
+        Args:
+            digest: of the source as it was when it was looked at first.
+            summary: filled as rows are read.
+            each: called with every batch's outcome, for a report or a progress line.
+
+        Raises:
+            SourceError: when it cannot be read, or changed while it was being read.
+        """
+        outcomes = check_source(contract, source, summary)
+        files = self._seal(contract, folder, _watched(outcomes, each))
+        if source_digest(self.key, source) != digest:
+            raise SourceError(
+                f"{source.name} changed while it was being read.", "Run this again once the export has finished."
+            )
+        manifest = {
+            "format": FORMAT,
+            "delivery_id": folder.name,
+            "client_id": self.client_id,
+            "dataset": contract.id,
+            "contract": {"id": contract.id, "version": contract.version, "digest": contract.digest},
+            "mode": mode,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": {"name": source.name[:200], "rows": summary.rows},
+            "source_digest": digest,
+            "rows": {"sent": summary.rows, "accepted": summary.accepted, "refused": summary.refused},
+            "sealing_key_id": self.sealing_key["id"],
+            "files": [file.entry(self.part_size) for file in files],
+        }
+        package = Package(folder, manifest, sign_manifest(manifest, self.key.private), self.part_size)
+        package.save()
+        return package
+
+    def _seal(self, contract: Contract, folder: Path, outcomes: Iterator[Outcome]) -> list[SealedFile]:
+        """Write the files; refused rows and faults only get one when there are any."""
+        from .sealing import SealedWriter, column_classes, fault_classes
+
+        public_key = sealing_public_key(self.sealing_key["public_key"])
+        writers: dict[str, SealedWriter] = {}
+        with ExitStack() as stack:
+            for outcome in outcomes:
+                for role, table, classes in (
+                    ("rows", outcome.accepted, column_classes(contract)),
+                    ("refused", outcome.refused, column_classes(contract)),
+                    ("faults", outcome.faults, fault_classes()),
+                ):
+                    if role not in writers:
+                        if role != "rows" and not table.num_rows:
+                            continue
+                        writer = SealedWriter(folder, role, table.schema, classes, public_key, folder.name)
+                        writers[role] = stack.enter_context(writer)
+                    writers[role].write(table)
+            try:
+                return [writers[role].finish() for role in ("rows", "refused", "faults") if role in writers]
+            except OSError as error:
+                raise ConfigError(
+                    f"The sealed delivery cannot be written: {error.strerror}.", f"Make room in {folder.parent}."
+                ) from None
+
+
+def _watched(outcomes: Iterator[Outcome], each: Callable[[Outcome], None] | None) -> Iterator[Outcome]:
+    for outcome in outcomes:
+        if each is not None:
+            each(outcome)
+        yield outcome
