@@ -39,12 +39,16 @@ class Settings:
         "", "SQLAlchemy URL; default is SQLite in the hub's folder (hub.db).", secret=True
     )
     objects: str = _setting(
-        "", "Where encrypted files are kept: a folder, or s3://bucket/prefix?endpoint_override=...; "
-        "default is the folder objects/ in the hub's folder.", secret=True,
+        "",
+        "Where encrypted files are kept: a folder, or s3://bucket/prefix?endpoint_override=...; "
+        "default is the folder objects/ in the hub's folder.",
+        secret=True,
     )
     key_passphrase: str = _setting(
-        "", "Passphrase of the keyring. Without one the keyring is guarded by a key file that only the "
-        "hub's user can read (keys/keyring.key): keep it apart from backups.", secret=True,
+        "",
+        "Passphrase of the keyring. Without one the keyring is guarded by a key file that only the "
+        "hub's user can read (keys/keyring.key): keep it apart from backups.",
+        secret=True,
     )
     part_size: int = _setting(8 * 1024 * 1024, "Largest piece of a delivery taken in one request, in bytes.")
     max_delivery_bytes: int = _setting(20 * 1024**3, "Largest delivery, in bytes, all files together.")
@@ -56,7 +60,8 @@ class Settings:
     )
     trusted_proxies: int = _setting(0, "How many reverse proxies stand before the hub (X-Forwarded-*).")
     plugin_python: str = _setting(
-        "", "Python program of the plugins' own environment; default .venv-plugins/bin/python beside the hub's."
+        "",
+        "Python program of the plugins' own environment; default .venv-plugins/bin/python beside the hub's.",
     )
     allow_unsandboxed_plugins: bool = _setting(
         False, "Run plugins although no sandbox can be had. Every page that shows their results then says so."
@@ -170,5 +175,9 @@ def template() -> str:
     for item in describe():
         default = item["default"]
         shown = {True: "true", False: "false"}.get(default) if isinstance(default, bool) else None
-        lines += [f"# {item['help']}", f"#{item['name']} = {shown or repr(default).replace(chr(39), chr(34))}", ""]
+        lines += [
+            f"# {item['help']}",
+            f"#{item['name']} = {shown or repr(default).replace(chr(39), chr(34))}",
+            "",
+        ]
     return "\n".join(lines)

@@ -26,7 +26,9 @@ def configure_logs(level: str = "info", form: str = "json") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_exception_text,
     ]
-    last = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    last = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -30,7 +30,9 @@ class EntryList(Schema):
 
     items = fields.List(fields.Nested(EntryAnswer))
     next = fields.String(allow_none=True)
-    checkpoint = fields.String(allow_none=True, metadata={"description": "The newest signed checkpoint (C2SP)."})
+    checkpoint = fields.String(
+        allow_none=True, metadata={"description": "The newest signed checkpoint (C2SP)."}
+    )
     entries = fields.Integer()
 
 

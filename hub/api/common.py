@@ -32,8 +32,12 @@ class Strict(Schema):
 class CursorQuery(Strict):
     """Paging: pass `next` of one answer as `cursor` of the next request."""
 
-    cursor = fields.String(validate=validate.Length(max=500), metadata={"description": "`next` of the page before."})
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 500), metadata={"description": "Page size."})
+    cursor = fields.String(
+        validate=validate.Length(max=500), metadata={"description": "`next` of the page before."}
+    )
+    limit = fields.Integer(
+        load_default=50, validate=validate.Range(1, 500), metadata={"description": "Page size."}
+    )
 
 
 def closed_blueprint(name: str, hub: Hub, description: str, *, public: Sequence[str] = ()) -> Blueprint:

@@ -27,7 +27,9 @@ class PutDataset(Strict):
     """A contract to publish."""
 
     contract = fields.String(
-        required=True, validate=validate.Length(1, 1_000_000), metadata={"description": "The contract as ODCS YAML."}
+        required=True,
+        validate=validate.Length(1, 1_000_000),
+        metadata={"description": "The contract as ODCS YAML."},
     )
 
 
@@ -97,7 +99,9 @@ def blueprint(hub: Hub) -> Blueprint:
     def list_datasets(query: dict[str, Any]) -> Any:
         """Datasets by id."""
         cursor = decode_cursor(query.get("cursor"), (str,))
-        found = overview.datasets_page(hub, principal(), after=cursor[0] if cursor else "", limit=query["limit"])
+        found = overview.datasets_page(
+            hub, principal(), after=cursor[0] if cursor else "", limit=query["limit"]
+        )
         items = [
             {
                 "id": dataset.id, "name": f"{home.slug}/{dataset.contract}", "title": dataset.title,
@@ -105,7 +109,10 @@ def blueprint(hub: Hub) -> Blueprint:
             }
             for dataset, home, version in found
         ]  # fmt: skip
-        return {"items": items, "next": encode_cursor(found[-1][0].id) if len(found) == query["limit"] else None}
+        return {
+            "items": items,
+            "next": encode_cursor(found[-1][0].id) if len(found) == query["limit"] else None,
+        }
 
     @views.get("/datasets/<string:dataset_id>")
     @views.response(200, DatasetDetail)

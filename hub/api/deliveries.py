@@ -17,7 +17,9 @@ from hub.workflows.tables import csv_text
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
 
-_BINARY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+_BINARY = {
+    "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
+}
 _DIGEST = {
     "in": "header", "name": "Content-Digest", "required": True, "schema": {"type": "string"},
     "description": "Digest of the part (RFC 9530): sha-256=:BASE64:",
@@ -27,7 +29,9 @@ _DIGEST = {
 class Offer(Strict):
     """A signed manifest."""
 
-    manifest = fields.Dict(keys=fields.String(), required=True, metadata={"description": "joinedup-delivery/1"})
+    manifest = fields.Dict(
+        keys=fields.String(), required=True, metadata={"description": "joinedup-delivery/1"}
+    )
     signature = fields.String(required=True, validate=validate.Length(1, 200))
 
 
@@ -73,7 +77,9 @@ class DeliveryAnswer(Schema):
     problem = fields.String(allow_none=True)
     faults_by_rule = fields.List(fields.Nested(FaultGroup))
     missing = fields.List(fields.Nested(PartRef))
-    duplicate = fields.Boolean(metadata={"description": "The same source data was accepted before, as this delivery."})
+    duplicate = fields.Boolean(
+        metadata={"description": "The same source data was accepted before, as this delivery."}
+    )
     created_at = fields.AwareDateTime(format="iso")
 
 
@@ -182,7 +188,10 @@ def blueprint(hub: Hub) -> Blueprint:
         table = overview.faults(hub, principal(), delivery_id)
         end = start + query["limit"]
         more = end < table.num_rows
-        return {"items": table.slice(start, query["limit"]).to_pylist(), "next": encode_cursor(end) if more else None}
+        return {
+            "items": table.slice(start, query["limit"]).to_pylist(),
+            "next": encode_cursor(end) if more else None,
+        }
 
     @views.get("/deliveries/<string:delivery_id>/faults.csv")
     @views.response(200, content_type="text/csv", description="The whole fault report.")

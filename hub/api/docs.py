@@ -26,7 +26,9 @@ def docs_blueprint(api: Api) -> Blueprint:
 
 
 def _groups(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    groups = {tag["name"]: {"title": tag.get("description", tag["name"]), "operations": []} for tag in spec["tags"]}
+    groups = {
+        tag["name"]: {"title": tag.get("description", tag["name"]), "operations": []} for tag in spec["tags"]
+    }
     for path, item in spec["paths"].items():
         shared = item.get("parameters", [])
         for method in _METHODS:
@@ -59,7 +61,12 @@ def _fields(spec: dict[str, Any], body: dict[str, Any]) -> list[dict[str, Any]]:
         schema = spec["components"]["schemas"].get(name, schema)
         required = schema.get("required", [])
         return [
-            {"name": field, "type": _type(about), "required": field in required, "text": about.get("description", "")}
+            {
+                "name": field,
+                "type": _type(about),
+                "required": field in required,
+                "text": about.get("description", ""),
+            }
             for field, about in schema.get("properties", {}).items()
         ]
     return []

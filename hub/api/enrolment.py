@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_smorest import Blueprint
-from hub_schemas.delivery import SEALING_SUITE
 from marshmallow import RAISE, Schema, fields, validate
 
 from hub import __version__
 from hub.api.common import Strict, closed_blueprint
 from hub.workflows import enrolling
+from hub_schemas.delivery import SEALING_SUITE
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub

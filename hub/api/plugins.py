@@ -43,7 +43,9 @@ class NewSchedule(Strict):
         metadata={"description": "Five cron fields; default is what the plugin suggests."},
     )  # fmt: skip
     parameters = fields.Dict(keys=fields.String(), load_default=dict)
-    start_now = fields.Boolean(load_default=False, metadata={"description": "Run for the first time at once."})
+    start_now = fields.Boolean(
+        load_default=False, metadata={"description": "Run for the first time at once."}
+    )
 
 
 class ScheduleAnswer(Schema):
@@ -189,7 +191,9 @@ def _run_views(views: Blueprint, hub: Hub) -> None:
     def list_runs(query: dict[str, Any]) -> Any:
         """Runs with their results, newest first."""
         cursor = decode_cursor(query.get("cursor"), (str,))
-        found = overview.runs_page(hub, principal(), before=cursor[0] if cursor else None, limit=query["limit"])
+        found = overview.runs_page(
+            hub, principal(), before=cursor[0] if cursor else None, limit=query["limit"]
+        )
         more = len(found) == query["limit"]
         return {
             "items": [{"run": run, "result": result} for run, result in found],

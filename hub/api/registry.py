@@ -82,7 +82,11 @@ def blueprint(hub: Hub) -> Blueprint:
     @views.response(201, Invitation)
     def invite(slug: str) -> Any:
         """A one-time code with which a connector of the organisation registers (operator)."""
-        return {"code": enrolling.invite_connector(hub, principal(), slug)}, 201, {"Cache-Control": "no-store"}
+        return (
+            {"code": enrolling.invite_connector(hub, principal(), slug)},
+            201,
+            {"Cache-Control": "no-store"},
+        )
 
     @views.post("/clients")
     @views.arguments(NewClient)
@@ -106,7 +110,13 @@ def blueprint(hub: Hub) -> Blueprint:
     def add_user(body: dict[str, Any]) -> Any:
         """Make a local account (operator)."""
         made = enrolling.add_user(
-            hub, principal(), body["username"], body["name"], body["organisation"], body["roles"], body["password"]
+            hub,
+            principal(),
+            body["username"],
+            body["name"],
+            body["organisation"],
+            body["roles"],
+            body["password"],
         )
         return {"id": made}
 

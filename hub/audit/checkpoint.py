@@ -71,7 +71,9 @@ def verify(note: str, origin: str, key: Ed25519PublicKey) -> Checkpoint:
                 raise CheckpointError("the checkpoint's text is not in its one form")
             return Checkpoint(lines[0], size, base64.b64decode(lines[2], validate=True))
         except (binascii.Error, InvalidSignature, ValueError) as error:
-            raise CheckpointError(f"the checkpoint's signature does not hold ({type(error).__name__})") from None
+            raise CheckpointError(
+                f"the checkpoint's signature does not hold ({type(error).__name__})"
+            ) from None
     raise CheckpointError("the checkpoint carries no signature by the hub's key")
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from hub_schemas import Contract, ContractError, load_contract
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -15,11 +14,26 @@ from hub.catalogue.tables import ContractRow, DatasetRow, LineageRow, VersionRow
 from hub.errors import Conflict, Invalid, NotFound
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
+from hub_schemas import Contract, ContractError, load_contract
 
 __all__ = [
-    "Dataset", "Version", "add_contract", "add_version", "contract_by_digest", "current_version", "dataset",
-    "current_versions", "datasets_of_contract", "find_dataset", "list_datasets", "next_number", "parents",
-    "put_dataset", "version", "versions", "versions_by_id",
+    "Dataset",
+    "Version",
+    "add_contract",
+    "add_version",
+    "contract_by_digest",
+    "current_version",
+    "current_versions",
+    "dataset",
+    "datasets_of_contract",
+    "find_dataset",
+    "list_datasets",
+    "next_number",
+    "parents",
+    "put_dataset",
+    "version",
+    "versions",
+    "versions_by_id",
 ]  # fmt: skip
 
 
@@ -75,7 +89,9 @@ def add_contract(session: Session, text: str) -> Contract:
         raise Invalid(f"The contract cannot be used: {error}") from None
     if session.get(ContractRow, contract.digest) is not None:
         return contract
-    same = select(ContractRow).where(ContractRow.contract == contract.id, ContractRow.version == contract.version)
+    same = select(ContractRow).where(
+        ContractRow.contract == contract.id, ContractRow.version == contract.version
+    )
     if session.scalars(same).first() is not None:
         raise Conflict(
             f"Contract {contract.id} {contract.version} is known with another content. A published version is never "
@@ -83,7 +99,11 @@ def add_contract(session: Session, text: str) -> Contract:
         )
     session.add(
         ContractRow(
-            digest=contract.digest, contract=contract.id, version=contract.version, text=text, created_at=utc_now()
+            digest=contract.digest,
+            contract=contract.id,
+            version=contract.version,
+            text=text,
+            created_at=utc_now(),
         )
     )
     session.flush()
@@ -134,7 +154,9 @@ def dataset(session: Session, dataset_id: str) -> Dataset:
 
 def find_dataset(session: Session, organisation_id: str, contract: str) -> Dataset | None:
     """An organisation's dataset under a contract id."""
-    query = select(DatasetRow).where(DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract)
+    query = select(DatasetRow).where(
+        DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract
+    )
     row = session.scalars(query).first()
     return _dataset(row) if row else None
 
@@ -189,7 +211,10 @@ def version(session: Session, version_id: str) -> Version:
 def versions(session: Session, dataset_id: str, limit: int = 100) -> list[Version]:
     """A dataset's versions, newest first."""
     query = (
-        select(VersionRow).where(VersionRow.dataset_id == dataset_id).order_by(VersionRow.number.desc()).limit(limit)
+        select(VersionRow)
+        .where(VersionRow.dataset_id == dataset_id)
+        .order_by(VersionRow.number.desc())
+        .limit(limit)
     )
     return [_version(row) for row in session.scalars(query)]
 
@@ -232,7 +257,13 @@ def parents(session: Session, version_id: str) -> list[str]:
 
 def _dataset(row: DatasetRow) -> Dataset:
     return Dataset(
-        row.id, row.organisation_id, row.contract, row.contract_digest, row.title, row.created_at, row.current_version
+        row.id,
+        row.organisation_id,
+        row.contract,
+        row.contract_digest,
+        row.title,
+        row.created_at,
+        row.current_version,
     )
 
 

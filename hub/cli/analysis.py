@@ -41,7 +41,9 @@ def draft(ctx: click.Context, file: Path, username: str | None, password: str | 
 
     hub = hub_of(ctx, directory)
     agreement = agreeing.draft(hub, person(hub, username, password), file.read_text(encoding="utf-8"))
-    click.echo(f"Drafted {agreement.id}. Another data steward puts it into force: hub agreements activate {agreement.id}")
+    click.echo(
+        f"Drafted {agreement.id}. Another data steward puts it into force: hub agreements activate {agreement.id}"
+    )
 
 
 @agreements.command("activate")
@@ -77,9 +79,12 @@ def withdraw(
 
 
 @agreements.command(
-    "explain", epilog='Example:\n\n  hub agreements explain --operation "run plugin" --contract benefits.claims --org council'
+    "explain",
+    epilog='Example:\n\n  hub agreements explain --operation "run plugin" --contract benefits.claims --org council',
 )
-@click.option("--operation", required=True, metavar="WORDS", help='For example "run plugin" or "read person".')
+@click.option(
+    "--operation", required=True, metavar="WORDS", help='For example "run plugin" or "read person".'
+)
 @click.option("--contract", required=True, metavar="ID", help="The dataset's contract.")
 @click.option("--org", "organisation", required=True, metavar="SLUG", help="Who asks.")
 @click.option("--column", "columns", multiple=True, metavar="NAME", help="May be given several times.")
@@ -155,7 +160,10 @@ def list_runs(ctx: click.Context, directory: str, form: str) -> None:
     print_table(form, ["run", "plugin", "state", "asked for", "seconds", "result"], rows)
 
 
-@runs.command("start", epilog="Example:\n\n  hub runs start families --agreement troubled-families --org wexbourne-children")
+@runs.command(
+    "start",
+    epilog="Example:\n\n  hub runs start families --agreement troubled-families --org wexbourne-children",
+)
 @click.argument("plugin")
 @click.option("--agreement", required=True, metavar="ID", help="The agreement it runs under.")
 @click.option("--org", "organisation", required=True, metavar="SLUG", help="The organisation it runs for.")
@@ -199,7 +207,9 @@ def list_releases(ctx: click.Context, directory: str, form: str) -> None:
     print_table(form, ["result", "state", "plugin", "made"], rows)
 
 
-@releases.command("decide", epilog='Example:\n\n  hub releases decide res_01kb... release --reason "counts checked"')
+@releases.command(
+    "decide", epilog='Example:\n\n  hub releases decide res_01kb... release --reason "counts checked"'
+)
 @click.argument("result_id")
 @click.argument("act", type=click.Choice(["release", "reject", "withdraw"]))
 @click.option("--reason", required=True, metavar="WORDS", help="What you looked at and why you decide so.")
@@ -207,7 +217,13 @@ def list_releases(ctx: click.Context, directory: str, form: str) -> None:
 @dir_option
 @click.pass_context
 def decide_release(
-    ctx: click.Context, result_id: str, act: str, reason: str, username: str | None, password: str | None, directory: str
+    ctx: click.Context,
+    result_id: str,
+    act: str,
+    reason: str,
+    username: str | None,
+    password: str | None,
+    directory: str,
 ) -> None:
     """Release, reject or withdraw a result; an output checker does this, never the run's author."""
     from hub.workflows import releasing

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from hub.identity.principal import Principal
     from hub.workflows.hub import Hub
 
-__all__ = ["Composition", "LazyGroup", "dir_option", "format_option", "hub_of", "operator", "person", "print_table"]
+__all__ = [
+    "Composition",
+    "LazyGroup",
+    "dir_option",
+    "format_option",
+    "hub_of",
+    "operator",
+    "person",
+    "print_table",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,9 +129,14 @@ def person(hub: Hub, username: str | None, password: str | None) -> Principal:
 
 def as_options(command: F) -> F:
     """`--as` and the password's environment variable."""
-    command = click.option("--as", "username", metavar="USERNAME", help="Who you are; asked for if not given.")(command)
+    command = click.option(
+        "--as", "username", metavar="USERNAME", help="Who you are; asked for if not given."
+    )(command)
     return click.option(
-        "--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better given as HUB_PASSWORD, or typed when asked."
+        "--password",
+        envvar="HUB_PASSWORD",
+        metavar="WORD",
+        help="Better given as HUB_PASSWORD, or typed when asked.",
     )(command)
 
 

@@ -31,7 +31,9 @@ def show_contract(name: str) -> None:
     from hub_schemas import library
 
     if name not in library.names():
-        raise click.ClickException(f"The library has no contract {name!r}; `hub contracts list` shows those there are.")
+        raise click.ClickException(
+            f"The library has no contract {name!r}; `hub contracts list` shows those there are."
+        )
     click.echo(library.load(name).text, nl=False)
 
 
@@ -69,7 +71,11 @@ def link(ctx: click.Context, directory: str) -> None:
     click.echo("Linking people and households ...", err=True)
     summary = link_now(hub_of(ctx, directory), operator())
     for name, value in summary.items():
-        click.echo(f"{name.replace('_', ' '):28}{value:>12,}" if isinstance(value, int | float) else f"{name} {value}")
+        click.echo(
+            f"{name.replace('_', ' '):28}{value:>12,}"
+            if isinstance(value, int | float)
+            else f"{name} {value}"
+        )
 
 
 @click.group()

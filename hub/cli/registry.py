@@ -60,12 +60,20 @@ def list_users(ctx: click.Context, directory: str, form: str) -> None:
 @click.argument("username")
 @click.option("--name", default="", metavar="NAME", help="How pages greet the person.")
 @click.option("--org", "slug", required=True, metavar="SLUG", help="The person's organisation.")
-@click.option("--role", "roles", multiple=True, required=True, metavar="ROLE", help="May be given several times.")
+@click.option(
+    "--role", "roles", multiple=True, required=True, metavar="ROLE", help="May be given several times."
+)
 @click.option("--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better typed when asked.")
 @dir_option
 @click.pass_context
 def add_user(
-    ctx: click.Context, username: str, name: str, slug: str, roles: tuple[str, ...], password: str | None, directory: str
+    ctx: click.Context,
+    username: str,
+    name: str,
+    slug: str,
+    roles: tuple[str, ...],
+    password: str | None,
+    directory: str,
 ) -> None:
     """Make an account; the password is asked for."""
     from hub.workflows import enrolling

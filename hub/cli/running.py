@@ -13,7 +13,9 @@ __all__ = ["doctor", "init", "scheduler", "serve", "worker"]
     epilog="Examples:\n\n  hub init --dir hub-data\n\n  HUB_KEY_PASSPHRASE=... hub init --dir hub-data --admin anna"
 )
 @dir_option
-@click.option("--admin", metavar="USERNAME", help="Make a first operator's account; the password is asked for.")
+@click.option(
+    "--admin", metavar="USERNAME", help="Make a first operator's account; the password is asked for."
+)
 @click.option("--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better given as HUB_PASSWORD.")
 @click.pass_context
 def init(ctx: click.Context, directory: str, admin: str | None, password: str | None) -> None:
@@ -39,7 +41,9 @@ def init(ctx: click.Context, directory: str, admin: str | None, password: str | 
 @dir_option
 @click.option("--host", metavar="ADDRESS", help="Address to listen on (setting host).")
 @click.option("--port", type=int, metavar="NUMBER", help="Port to listen on (setting port).")
-@click.option("--work/--no-work", default=True, show_default=True, help="Also work off deliveries, links and runs.")
+@click.option(
+    "--work/--no-work", default=True, show_default=True, help="Also work off deliveries, links and runs."
+)
 @click.pass_context
 def serve(ctx: click.Context, directory: str, host: str | None, port: int | None, work: bool) -> None:
     """Serve the API and the pages until Ctrl-C."""
@@ -91,7 +95,9 @@ def doctor(ctx: click.Context, directory: str) -> None:
     from hub.workflows.auditing import verify
 
     found = verify(hub)
-    click.echo(f"audit log   {'ok  ' if found.ok else 'BAD '} {found.sealed:,} of {found.entries:,} entries sealed")
+    click.echo(
+        f"audit log   {'ok  ' if found.ok else 'BAD '} {found.sealed:,} of {found.entries:,} entries sealed"
+    )
     for problem in found.problems:
         click.echo(f"            {problem}")
     isolation = hub.sandbox().isolation()

@@ -53,7 +53,9 @@ class ApiClient:
         if answer.status_code >= 400:
             problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
             detail = problem.get("detail", answer.reason_phrase)
-            raise DemoError(f"{method} {path}: {answer.status_code}. {detail} {problem.get('errors', '')}".strip())
+            raise DemoError(
+                f"{method} {path}: {answer.status_code}. {detail} {problem.get('errors', '')}".strip()
+            )
         return answer.json() if answer.content else None
 
     def _bearer(self) -> str:

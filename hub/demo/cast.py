@@ -40,10 +40,18 @@ DEPARTMENTS = (
 )  # fmt: skip
 
 PEOPLE = (
-    Person("sam", "Sam Okafor", "wexbourne-children", "service user", "finds a household and sees the whole picture"),
+    Person(
+        "sam",
+        "Sam Okafor",
+        "wexbourne-children",
+        "service user",
+        "finds a household and sees the whole picture",
+    ),
     Person("ana", "Ana Lindqvist", "wexbourne-police", "analyst", "looks at plugins, runs and results"),
     Person("chris", "Chris Adeyemi", "hub", "output checker", "releases results"),
-    Person("stella", "Stella Marsh", "wexbourne-housing", "data steward", "sees datasets and quarantine reports"),
+    Person(
+        "stella", "Stella Marsh", "wexbourne-housing", "data steward", "sees datasets and quarantine reports"
+    ),
     Person("olga", "Olga Petrenko", "hub", "operator", "runs the hub"),
     Person("adrian", "Adrian Webb", "hub", "auditor", "reads the audit log"),
 )

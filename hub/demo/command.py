@@ -33,7 +33,9 @@ _PORTS = range(8600, 8650)
     "--people", default=20_000, show_default=True, type=click.IntRange(100, 10_000_000), metavar="NUMBER",
     help="How many people the borough has.",
 )  # fmt: skip
-@click.option("--seed", default=2026, show_default=True, type=click.IntRange(0), help="Another seed, another borough.")
+@click.option(
+    "--seed", default=2026, show_default=True, type=click.IntRange(0), help="Another seed, another borough."
+)
 @click.option(
     "--with-data", "data", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER",
     help="Also publish the real police files in this folder (police/*.csv).",
@@ -42,7 +44,13 @@ _PORTS = range(8600, 8650)
 @click.option("--serve/--no-serve", default=True, show_default=True, help="Keep serving until Ctrl-C.")
 @click.pass_context
 def demo(
-    ctx: click.Context, directory: Path, people: int, seed: int, data: Path | None, port: int | None, serve: bool
+    ctx: click.Context,
+    directory: Path,
+    people: int,
+    seed: int,
+    data: Path | None,
+    port: int | None,
+    serve: bool,
 ) -> None:
     """A whole borough in a minute: six departments publish, people are linked, plugins run, you look.
 
@@ -64,7 +72,9 @@ def demo(
         directory, port=port or _free_port(), name="JoinedUp Hub (demonstration)", synthetic=True,
         log_level="warning", host="127.0.0.1",
     )  # fmt: skip
-    click.echo(f"A hub for the Borough of Wexbourne (synthetic: everybody in it is invented), in {_short(directory)}")
+    click.echo(
+        f"A hub for the Borough of Wexbourne (synthetic: everybody in it is invented), in {_short(directory)}"
+    )
     hub = composition.init_hub(settings)
     _mark(directory)
     _keep_settings(directory, settings)
@@ -77,7 +87,9 @@ def demo(
         told = Story(hub, server.url, departments, click.echo).tell(people, seed, data)
         click.echo(summary(told, directory))
         if serve:
-            click.echo(f"Serving on {server.url} until Ctrl-C. Start it again later: hub serve --dir {_short(directory)}")
+            click.echo(
+                f"Serving on {server.url} until Ctrl-C. Start it again later: hub serve --dir {_short(directory)}"
+            )
             _wait_for_end()
     finally:
         server.stop()
@@ -111,14 +123,20 @@ def _running(folder: Path) -> str:
     import httpx
 
     try:
-        name = httpx.get(f"http://127.0.0.1:{port}/api/v1/hub", timeout=2, trust_env=False).json().get("name", "")
+        name = (
+            httpx.get(f"http://127.0.0.1:{port}/api/v1/hub", timeout=2, trust_env=False)
+            .json()
+            .get("name", "")
+        )
     except (httpx.HTTPError, ValueError):
         return ""
     return f"http://127.0.0.1:{port}" if "demonstration" in name else ""
 
 
 def _mark(folder: Path, port: int | None = None) -> None:
-    (folder / _MARK).write_text(json.dumps({"what": "made by hub demo; replaced by the next one", "port": port}))
+    (folder / _MARK).write_text(
+        json.dumps({"what": "made by hub demo; replaced by the next one", "port": port})
+    )
 
 
 def _keep_settings(directory: Path, settings: Settings) -> None:
@@ -139,7 +157,9 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
-    raise ConfigurationError(f"No port from {_PORTS.start} to {_PORTS.stop - 1} is free; give one with --port.")
+    raise ConfigurationError(
+        f"No port from {_PORTS.start} to {_PORTS.stop - 1} is free; give one with --port."
+    )
 
 
 def _short(path: Path) -> str:

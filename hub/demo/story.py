@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Story", "Told"]
 
-_WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty knoll larch maple north ocean pearl".split()
+_WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "inlet", "larch", "maple")
 _WAIT_SECONDS = 600
 _ALL_ROLES = ("operator", "analyst", "auditor")
 
@@ -107,13 +107,23 @@ class Story:
         home = self.departments / "connectors" / slug
         home.mkdir(parents=True, exist_ok=True)
         self._connector(
-            "init", "--hub", self.url, "--code", code, "--name", slug, "--config", str(home / "hub-connector.toml")
+            "init",
+            "--hub",
+            self.url,
+            "--code",
+            code,
+            "--name",
+            slug,
+            "--config",
+            str(home / "hub-connector.toml"),
         )
 
     def _push(self) -> None:
-        assert self.told.borough is not None
+        borough = self._borough()
         jobs = [
-            (item.slug, contract, self.told.borough.path(contract)) for item in DEPARTMENTS for contract in item.contracts
+            (item.slug, contract, borough.path(contract))
+            for item in DEPARTMENTS
+            for contract in item.contracts
         ]
         jobs += [(slug, contract, path) for slug, _, contract, path in self.real]
         with ThreadPoolExecutor(2) as pool:
@@ -121,16 +131,24 @@ class Story:
                 self.say(f"    {slug:24} {contract:24} {seconds:4.1f} s")
         self._wait("deliveries to be decided", self._all_decided)
 
+    def _borough(self) -> BoroughSummary:
+        if self.told.borough is None:
+            raise DemoError("The borough has not been invented yet.")
+        return self.told.borough
+
     def _push_one(self, job: tuple[str, str, Path]) -> tuple[str, str, float]:
         slug, contract, path = job
         started = time.monotonic()
         config = self.departments / "connectors" / slug / "hub-connector.toml"
-        self._connector("push", "--config", str(config), "--contract", f"library:{contract}", "--no-wait", str(path))
+        self._connector(
+            "push", "--config", str(config), "--contract", f"library:{contract}", "--no-wait", str(path)
+        )
         return slug, contract, time.monotonic() - started
 
     def _all_decided(self) -> bool:
         self.told.deliveries = [
-            self.operator.get(f"/deliveries/{item['id']}") for item in self.operator.get("/deliveries", limit=100)["items"]
+            self.operator.get(f"/deliveries/{item['id']}")
+            for item in self.operator.get("/deliveries", limit=100)["items"]
         ]
         return all(item["state"] in ("accepted", "refused", "failed") for item in self.told.deliveries)
 
@@ -179,7 +197,9 @@ class Story:
             if run["result"] is None:
                 continue
             result = run["result"]["id"]
-            checker.post(f"/results/{result}/release", {"reason": "Demonstration: synthetic data, counts looked at."})
+            checker.post(
+                f"/results/{result}/release", {"reason": "Demonstration: synthetic data, counts looked at."}
+            )
             self.told.reports[run["run"]["plugin"]] = checker.get(f"/results/{result}")
         checker.close()
 
@@ -188,7 +208,9 @@ class Story:
     def _machine(self, name: str, organisation: str, roles: Any) -> ApiClient:
         """A machine client: the first is registered at the machine, the others over HTTP by the first."""
         key = new_key()
-        public = {name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x")}
+        public = {
+            name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x")
+        }
         if name == "demonstration":
             from hub.cli.base import operator
             from hub.workflows import enrolling

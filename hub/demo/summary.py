@@ -27,13 +27,18 @@ def _title(text: str) -> str:
 
 
 def _published(told: Told) -> str:
-    lines = [_title("What was published"), f"  {'dataset':28}{'sent':>10}{'accepted':>10}{'refused':>9}  state"]
+    lines = [
+        _title("What was published"),
+        f"  {'dataset':28}{'sent':>10}{'accepted':>10}{'refused':>9}  state",
+    ]
     for item in sorted(told.deliveries, key=lambda item: item["dataset"]):
         rows = item["rows"]
         lines.append(
             f"  {item['dataset']:28}{rows['sent']:>10,}{rows['accepted']:>10,}{rows['refused']:>9,}  {item['state']}"
         )
-    sent, accepted, refused = (sum(item["rows"][name] for item in told.deliveries) for name in ("sent", "accepted", "refused"))
+    sent, accepted, refused = (
+        sum(item["rows"][name] for item in told.deliveries) for name in ("sent", "accepted", "refused")
+    )
     lines.append(f"  {'together':28}{sent:>10,}{accepted:>10,}{refused:>9,}")
     return "\n".join(lines) + "\n"
 
@@ -42,7 +47,9 @@ def _refused(told: Told) -> str:
     lines = [_title("Refused rows and why (each is in quarantine, with its row number, for its department)")]
     for item in sorted(told.deliveries, key=lambda item: item["dataset"]):
         faults = item["faults_by_rule"][:_MOST_REASONS]
-        reasons = ", ".join(f"{fault['column'] or 'row'}: {fault['rule']} x {fault['count']:,}" for fault in faults)
+        reasons = ", ".join(
+            f"{fault['column'] or 'row'}: {fault['rule']} x {fault['count']:,}" for fault in faults
+        )
         if item["problem"]:
             lines.append(f"  {item['dataset']:28}{item['problem']}")
         elif reasons:
@@ -63,7 +70,9 @@ def _linked(told: Told) -> str:
         f"seen once: {linked.get('single', 0):,}.",
     ]
     if told.borough is not None:
-        lines.append(f"  (The borough was invented with {told.borough.people:,} people in {told.borough.households:,} homes.)")
+        lines.append(
+            f"  (The borough was invented with {told.borough.people:,} people in {told.borough.households:,} homes.)"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +81,9 @@ def _ran(told: Told) -> str:
     for item in reversed(told.runs):
         run = item["run"]
         took = f"{run['seconds']:.1f} s" if run["seconds"] is not None else ""
-        lines.append(f"  {run['plugin']:16}{run['state']:11}{took:>8}  {'' if item['result'] else run['message']}")
+        lines.append(
+            f"  {run['plugin']:16}{run['state']:11}{took:>8}  {'' if item['result'] else run['message']}"
+        )
         report = told.reports.get(run["plugin"], {}).get("report", {})
         for line in _wrap(str(report.get("summary", ""))):
             lines.append(f"      {line}")

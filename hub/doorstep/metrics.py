@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
 from hub import __version__
 from hub.workflows import overview
@@ -22,10 +29,17 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Histogram(
-            "hub_request_seconds", "Time to answer a request", ["method", "rule", "status"], registry=self.registry
+            "hub_request_seconds",
+            "Time to answer a request",
+            ["method", "rule", "status"],
+            registry=self.registry,
         )
-        self._broke = Counter("hub_unexpected_errors", "Requests that broke unexpectedly", registry=self.registry)
-        self._waiting = Gauge("hub_waiting", "Pieces of work that wait or are in hand", ["kind"], registry=self.registry)
+        self._broke = Counter(
+            "hub_unexpected_errors", "Requests that broke unexpectedly", registry=self.registry
+        )
+        self._waiting = Gauge(
+            "hub_waiting", "Pieces of work that wait or are in hand", ["kind"], registry=self.registry
+        )
         Gauge("hub_info", "The hub's version", ["version"], registry=self.registry).labels(__version__).set(1)
 
     def observe(self, method: str, rule: str, status: int, seconds: float) -> None:

@@ -94,5 +94,7 @@ def register_requests(app: Flask, hub: Hub, metrics: Metrics, error_page: ErrorP
         log.error("request.broke", **where_it_broke(error))
         metrics.broke()
         return answer(
-            InternalServerError("Something went wrong in the hub. It was noted under this request's id; try again.")
+            InternalServerError(
+                "Something went wrong in the hub. It was noted under this request's id; try again."
+            )
         )

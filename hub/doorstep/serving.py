@@ -28,7 +28,8 @@ class Server:
         try:
             self._server: Any = create_server(
                 app, host=settings.host, port=settings.port, threads=settings.threads, ident=None,
-                max_request_body_size=settings.max_request_bytes, channel_timeout=60, clear_untrusted_proxy_headers=True,
+                max_request_body_size=settings.max_request_bytes, channel_timeout=60,
+                clear_untrusted_proxy_headers=True,
             )  # fmt: skip
         except OSError as error:
             raise ConfigurationError(

@@ -49,7 +49,9 @@ def add_organisation(session: Session, slug: str, name: str) -> Organisation:
         Conflict: when the slug belongs to another name.
     """
     if not _SLUG.match(slug):
-        raise Invalid("The slug must be 2 to 63 of a-z, 0-9 and -, a letter first, for example wexbourne-housing.")
+        raise Invalid(
+            "The slug must be 2 to 63 of a-z, 0-9 and -, a letter first, for example wexbourne-housing."
+        )
     if not name.strip() or len(name) > 200:
         raise Invalid("The name must have 1 to 200 characters.")
     row = session.scalars(select(OrganisationRow).where(OrganisationRow.slug == slug)).first()
@@ -111,7 +113,9 @@ def add_user(
     if not _USERNAME.match(username):
         raise Invalid("The username must be 2 to 99 of letters, digits and . _ @ -")
     if len(password) < _MIN_PASSWORD or len(password) > 500:
-        raise Invalid(f"The password must have {_MIN_PASSWORD} to 500 characters; three random words do well.")
+        raise Invalid(
+            f"The password must have {_MIN_PASSWORD} to 500 characters; three random words do well."
+        )
     if session.scalars(select(UserRow.id).where(func.lower(UserRow.username) == username.lower())).first():
         raise Conflict(f"There is an account {username} already.")
     organisation(session, organisation_id)
@@ -144,7 +148,9 @@ def authenticate(session: Session, username: str, password: str) -> Principal:
     """
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    row = session.scalars(select(UserRow).where(func.lower(UserRow.username) == username.lower()[:200])).first()
+    row = session.scalars(
+        select(UserRow).where(func.lower(UserRow.username) == username.lower()[:200])
+    ).first()
     try:
         _hasher().verify(row.password_hash if row else _decoy(), password[:500])
         genuine = row is not None and row.active
@@ -168,7 +174,9 @@ def user_principal(session: Session, user_id: str) -> Principal | None:
 
 def _person(session: Session, row: UserRow) -> Principal:
     home = organisation(session, row.organisation_id)
-    return Principal("person", row.id, row.name, home.id, home.slug, frozenset(filter(None, row.roles.split(","))))
+    return Principal(
+        "person", row.id, row.name, home.id, home.slug, frozenset(filter(None, row.roles.split(",")))
+    )
 
 
 def _digest(token: str) -> str:
@@ -196,7 +204,9 @@ def session_principal(session: Session, token: str, minutes: int) -> tuple[Princ
 
 def touch_session(session: Session, token: str) -> None:
     """Note that a session was used."""
-    session.execute(update(SessionRow).where(SessionRow.token_hash == _digest(token)).values(seen_at=utc_now()))
+    session.execute(
+        update(SessionRow).where(SessionRow.token_hash == _digest(token)).values(seen_at=utc_now())
+    )
 
 
 def end_session(session: Session, token: str) -> None:
@@ -227,7 +237,9 @@ def enrol(session: Session, code: str, name: str, signing_key: dict[str, Any]) -
     """
     row = session.get(EnrolmentRow, _digest(code.strip().lower()), with_for_update=True)
     if row is None or row.client_id is not None or row.expires_at < utc_now():
-        raise Unauthorised("This enrolment code is unknown, used or too old. Ask the hub's operator for a new one.")
+        raise Unauthorised(
+            "This enrolment code is unknown, used or too old. Ask the hub's operator for a new one."
+        )
     row.client_id = add_client(session, row.organisation_id, name, ["connector"], signing_key)
     return row.client_id, organisation(session, row.organisation_id)
 
@@ -244,7 +256,9 @@ def add_client(
     from joserfc.jwk import OKPKey
 
     if "d" in signing_key:
-        raise Invalid("The signing key holds its private part. Send only the public part, and make a new pair now.")
+        raise Invalid(
+            "The signing key holds its private part. Send only the public part, and make a new pair now."
+        )
     try:
         key = OKPKey.import_key({name: signing_key[name] for name in ("kty", "crv", "x")})
         if signing_key["crv"] != "Ed25519":

@@ -13,9 +13,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from hub_schemas import Contract
 
-__all__ = ["Contact", "HouseholdView", "Member", "Need", "NeedsAnswers", "contact", "members", "needs_answers"]
+__all__ = [
+    "Contact",
+    "HouseholdView",
+    "Member",
+    "Need",
+    "NeedsAnswers",
+    "contact",
+    "members",
+    "needs_answers",
+]
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,14 +124,17 @@ def contact(
     if order:
         rows.sort(key=lambda row: str(row[order] or ""), reverse=True)
     shown = tuple(
-        {"person_id": person_of_row[row["row_number"]], **{name: row[name] for name in columns}} for row in rows
+        {"person_id": person_of_row[row["row_number"]], **{name: row[name] for name in columns}}
+        for row in rows
     )
     return Contact(
         contract.id, contract.title, organisation, tuple(columns), shown, accepted_at, period[0], period[1]
     )
 
 
-def needs_answers(table: pa.Table, household: str, titles: dict[str, str], isolation: str) -> NeedsAnswers | None:
+def needs_answers(
+    table: pa.Table, household: str, titles: dict[str, str], isolation: str
+) -> NeedsAnswers | None:
     """The families plugin's row of a household (by pseudonym) in words; None when it has none.
 
     `titles` maps each answer column of the plugin's output to the question it answers; the sentences behind the answer
@@ -132,10 +145,15 @@ def needs_answers(table: pa.Table, household: str, titles: dict[str, str], isola
         return None
     row = rows[0]
     needs = tuple(
-        Need(title, str(row[name] or "no data"), _lines(row[f"{name}_evidence"])) for name, title in titles.items()
+        Need(title, str(row[name] or "no data"), _lines(row[f"{name}_evidence"]))
+        for name, title in titles.items()
     )
     return NeedsAnswers(
-        str(row.get("ruleset") or ""), str(row.get("as_at") or ""), str(row.get("eligible") or ""), needs, isolation
+        str(row.get("ruleset") or ""),
+        str(row.get("as_at") or ""),
+        str(row.get("eligible") or ""),
+        needs,
+        isolation,
     )
 
 

@@ -80,7 +80,9 @@ def find_people(people: pa.Table, query: PersonQuery) -> list[Found]:
         )
         for row in rows
     ]  # fmt: skip
-    return sorted(found, key=lambda person: (person.surname.lower(), person.forename.lower(), person.person_id))
+    return sorted(
+        found, key=lambda person: (person.surname.lower(), person.forename.lower(), person.person_id)
+    )
 
 
 def _plain(text: str) -> str:

@@ -17,8 +17,21 @@ from hub.intake.tables import DeliveryRow, FaultCountRow, PartRow
 from hub.storage.database import utc_now
 
 __all__ = [
-    "Delivery", "FaultCount", "add_part", "claim_next", "create", "fault_counts", "finish", "find_same_source", "get",
-    "list_recent", "mark_complete", "missing_parts", "parts", "release_stale", "waiting",
+    "Delivery",
+    "FaultCount",
+    "add_part",
+    "claim_next",
+    "create",
+    "fault_counts",
+    "find_same_source",
+    "finish",
+    "get",
+    "list_recent",
+    "mark_complete",
+    "missing_parts",
+    "parts",
+    "release_stale",
+    "waiting",
 ]  # fmt: skip
 
 
@@ -131,7 +144,9 @@ def mark_complete(session: Session, delivery_id: str) -> Delivery:
         return _read(row)  # asking twice is no error: the first answer may have been lost
     missing = missing_parts(session, _read(row))
     if missing:
-        raise Conflict(f"{len(missing)} parts are missing; the first is part {missing[0][1]} of {missing[0][0]}.")
+        raise Conflict(
+            f"{len(missing)} parts are missing; the first is part {missing[0][1]} of {missing[0][0]}."
+        )
     _set(row, "complete")
     session.flush()
     return _read(row)
@@ -143,7 +158,9 @@ def claim_next(session: Session, lease_seconds: int) -> Delivery | None:
     The update names the state it expects, so two workers cannot take the same one.
     """
     query = (
-        select(DeliveryRow.id).where(DeliveryRow.state == DeliveryState.RECEIVED).order_by(DeliveryRow.created_at)
+        select(DeliveryRow.id)
+        .where(DeliveryRow.state == DeliveryState.RECEIVED)
+        .order_by(DeliveryRow.created_at)
     )
     for delivery_id in session.scalars(query.limit(5)):
         now = utc_now()
@@ -202,7 +219,9 @@ def finish(
 
 def fault_counts(session: Session, delivery_id: str) -> list[FaultCount]:
     """Faults of a delivery by rule and column, most frequent first."""
-    query = select(FaultCountRow).where(FaultCountRow.delivery_id == delivery_id).order_by(FaultCountRow.place)
+    query = (
+        select(FaultCountRow).where(FaultCountRow.delivery_id == delivery_id).order_by(FaultCountRow.place)
+    )
     return [FaultCount(row.rule, row.column, row.count, row.first_row) for row in session.scalars(query)]
 
 
@@ -239,7 +258,9 @@ def list_recent(
 
 def waiting(session: Session) -> int:
     """How many deliveries wait to be looked at or are being looked at."""
-    query = select(DeliveryRow.id).where(DeliveryRow.state.in_([DeliveryState.RECEIVED, DeliveryState.CHECKING]))
+    query = select(DeliveryRow.id).where(
+        DeliveryRow.state.in_([DeliveryState.RECEIVED, DeliveryState.CHECKING])
+    )
     return len(session.scalars(query).all())
 
 

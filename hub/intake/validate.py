@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from hub_schemas import FAULT_SCHEMA, Checker, Contract
-from hub_schemas.delivery import ROW_NUMBER
 
 from hub.errors import Invalid
 from hub.intake.store import FaultCount
 from hub.intake.verify import expected_keys, file_key
 from hub.vault.store import OwnerKey, SealedFile, Vault
+from hub_schemas import FAULT_SCHEMA, Checker, Contract
+from hub_schemas.delivery import ROW_NUMBER
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -127,7 +127,12 @@ class _Work:
             file = self.files["rows"]
             judgement.version_files.append(
                 self.vault.take_over(
-                    self.version, file_key(self.id, "rows"), self.binding, client, file["key_material"], file["rows"]
+                    self.version,
+                    file_key(self.id, "rows"),
+                    self.binding,
+                    client,
+                    file["key_material"],
+                    file["rows"],
                 )
             )
         else:
@@ -138,7 +143,8 @@ class _Work:
         """The rare path: the hub found faults the connector had not reported."""
         bad = refused[ROW_NUMBER].combine_chunks()
         good = (
-            table.filter(pc.invert(pc.is_in(table[ROW_NUMBER], bad))) for table in self._read("rows", self.schema)
+            table.filter(pc.invert(pc.is_in(table[ROW_NUMBER], bad)))
+            for table in self._read("rows", self.schema)
         )
         classes = {ROW_NUMBER: "open", **{item.name: item.classification for item in self.contract.columns}}
         key = f"versions/{self.version.owner}/rows.parquet"
@@ -161,7 +167,12 @@ class _Work:
             file, key = self.files[role], file_key(self.id, role)
             judgement.quarantine_files.append(
                 self.vault.take_over(
-                    self.quarantine, key, quarantine_binding(self.id, role), client, file["key_material"], file["rows"]
+                    self.quarantine,
+                    key,
+                    quarantine_binding(self.id, role),
+                    client,
+                    file["key_material"],
+                    file["rows"],
                 )
             )
             judgement.quarantine[role] = {"object": key, "rows": file["rows"]}
@@ -200,7 +211,9 @@ class _Work:
         if rows != file["rows"]:
             raise Invalid(f"The file {role} holds {rows:,} rows, its manifest says {file['rows']:,}.")
         if file["rows"] and (missing := expected_keys(self.contract, role) - client.opened):
-            raise Invalid(f"The file {role} is not sealed column by column: {', '.join(sorted(missing)[:5])} is open.")
+            raise Invalid(
+                f"The file {role} is not sealed column by column: {', '.join(sorted(missing)[:5])} is open."
+            )
 
 
 def _check_schema(parquet: pq.ParquetFile, schema: pa.Schema, role: str) -> None:

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from hub_schemas import Contract
-from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, DeliveryError, column_key, load_manifest, verify_manifest
-
 from hub.errors import Invalid, TooLarge
+from hub_schemas import Contract
+from hub_schemas.delivery import (
+    FOOTER_KEY,
+    ROW_NUMBER,
+    DeliveryError,
+    column_key,
+    load_manifest,
+    verify_manifest,
+)
 
 if TYPE_CHECKING:
     from hub.storage.objects import ObjectStore
@@ -36,7 +42,9 @@ def check_manifest(
     except DeliveryError as error:
         raise Invalid(f"The delivery is refused: {error}.") from None
     if manifest["client_id"] != client_id:
-        raise Invalid("The delivery is refused: its manifest names another client than the one that sends it.")
+        raise Invalid(
+            "The delivery is refused: its manifest names another client than the one that sends it."
+        )
     if manifest["mode"] != "full":
         raise Invalid(
             f"This hub takes full deliveries (mode = full); {manifest['mode']} is not available yet. "

@@ -5,9 +5,10 @@ Each value has its rule, and no rule depends on the order of the records:
 - identifiers: the trusted value (the guards let a person have one of each kind); if none is trusted, none.
 - forename, surname, date of birth, sex: the value most datasets give; then the one with the latest `as_at`; then the
   one in most records; then the first in the alphabet. An initial stands only where nobody gives the name.
-- address: each dataset speaks through its latest record that has one. A word counts half as much for every
-  two years it is older than the person's latest, so a recent move outweighs two stale registers but one slip does
-  not outweigh two fresh ones. Postcode and UPRN come from the same record.
+- address: each dataset speaks through its latest record that has one, and counts half as much for every two years
+  by which it is older than the person's latest word. A record without `as_at` counts as if it were a year older than
+  the latest of all. Nobody is moved along with relatives whose move is known: it may be this person whom they moved
+  away from.
 
 Values are shown as sent (names trimmed); postcodes as outward, space, inward; identifiers without spaces.
 """
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["PEOPLE", "best_known"]
+
+HALF_LIFE_DAYS = 730
+"""After so many days a word on an address counts half."""
+
+UNDATED_DAYS = 365
+"""A record without `as_at` is a register's entry: it holds, but nobody knows when it was last looked at."""
 
 PEOPLE: pa.Schema = pa.schema(
     [
@@ -54,7 +61,8 @@ def best_known(connection: DuckDBPyConnection) -> pa.Table:
     )
     for column, (shown, weaker) in _VOTED.items():
         connection.execute(_vote_sql(column, shown, weaker))
-    connection.execute(_ADDRESS)
+    for statement in (_SPOKEN, _ADDRESS):
+        connection.execute(statement)
     return connection.sql(_PEOPLE_SQL).to_arrow_table().cast(PEOPLE)
 
 
@@ -70,27 +78,35 @@ def _vote_sql(column: str, shown: str, weaker: str) -> str:
     """
 
 
-_ADDRESS = """
-CREATE TABLE voted_address AS
-WITH spoken AS (
-    SELECT cluster, dataset, uprn, postcode, as_at, coalesce(uprn, postcode) AS place,
-        max(as_at) OVER (PARTITION BY cluster) AS latest
+# A dataset's word on a person is its latest record with an address. A bare postcode speaks for the one property
+# at which the person is known there.
+_SPOKEN = f"""
+CREATE TABLE spoken AS
+WITH dated AS (
+    SELECT cluster, dataset, uprn, postcode, record_key,
+        coalesce(as_at, (SELECT max(as_at) FROM evidence) - INTERVAL {UNDATED_DAYS} DAY) AS said
     FROM evidence WHERE coalesce(uprn, postcode) IS NOT NULL
+), latest AS (
+    SELECT * EXCLUDE (record_key) FROM dated
     QUALIFY row_number() OVER (PARTITION BY cluster, dataset
-        ORDER BY as_at DESC NULLS LAST, uprn NULLS LAST, postcode, record_key) = 1
-), completed AS (
-    -- A bare postcode speaks for the one property the person is known to have there.
-    SELECT s.* EXCLUDE (place), coalesce(s.uprn, k.uprn, s.postcode) AS place
-    FROM spoken AS s LEFT JOIN (
-        SELECT cluster, postcode, any_value(uprn) AS uprn FROM spoken WHERE uprn IS NOT NULL
-        GROUP BY cluster, postcode HAVING count(DISTINCT uprn) = 1
-    ) AS k ON s.uprn IS NULL AND k.cluster = s.cluster AND k.postcode = s.postcode
+        ORDER BY said DESC NULLS LAST, uprn NULLS LAST, postcode, record_key) = 1
+), property AS (
+    SELECT cluster, postcode, any_value(uprn) AS uprn FROM latest WHERE uprn IS NOT NULL
+    GROUP BY cluster, postcode HAVING count(DISTINCT uprn) = 1
 )
+SELECT l.* REPLACE (coalesce(l.uprn, p.uprn) AS uprn), coalesce(l.uprn, p.uprn, l.postcode) AS place
+FROM latest AS l LEFT JOIN property AS p ON l.uprn IS NULL AND p.cluster = l.cluster AND p.postcode = l.postcode
+"""
+
+_ADDRESS = f"""
+CREATE TABLE voted_address AS
+WITH known AS (SELECT place, count(DISTINCT cluster) AS people FROM spoken GROUP BY place)
 SELECT cluster, uprn, postcode FROM (
-    SELECT cluster, place, max(uprn) AS uprn, mode(postcode ORDER BY postcode) AS postcode,
-        sum(pow(0.5, coalesce(date_diff('day', as_at, latest), 3650) / 730.0)) AS votes, max(as_at) AS latest
-    FROM completed GROUP BY cluster, place)
-QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY votes DESC, latest DESC NULLS LAST, place) = 1
+    SELECT cluster, place, max(uprn) AS uprn, mode(postcode ORDER BY postcode) AS postcode, max(said) AS latest,
+        sum(pow(0.5, coalesce(date_diff('day', said, newest), 0) / {HALF_LIFE_DAYS}.0)) AS votes
+    FROM (SELECT *, max(said) OVER (PARTITION BY cluster) AS newest FROM spoken)
+    GROUP BY cluster, place) JOIN known USING (place)
+QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY votes DESC, latest DESC NULLS LAST, people DESC, place) = 1
 """
 
 _PEOPLE_SQL = """

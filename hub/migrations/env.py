@@ -6,11 +6,14 @@ from hub.migrations.upgrade import metadata
 
 
 def run() -> None:
+    """Run what was asked for on the right connection."""
     connection = context.config.attributes.get("connection")
     if connection is None:
         from hub.storage.database import Database
 
-        with Database(context.config.get_main_option("sqlalchemy.url") or "sqlite://").engine.connect() as scratch:
+        with Database(
+            context.config.get_main_option("sqlalchemy.url") or "sqlite://"
+        ).engine.connect() as scratch:
             _migrate(scratch)
         return
     _migrate(connection)

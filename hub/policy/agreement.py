@@ -96,7 +96,9 @@ class _Terms(Schema):
         unknown = RAISE
 
     contract = fields.String(required=True, validate=validate.Length(1, 200))
-    columns = fields.List(fields.String(validate=validate.Length(1, 200)), required=True, validate=validate.Length(1))
+    columns = fields.List(
+        fields.String(validate=validate.Length(1, 200)), required=True, validate=validate.Length(1)
+    )
     why = fields.String(load_default="", validate=validate.Length(max=2000))
 
     @post_load
@@ -116,7 +118,9 @@ class AgreementSchema(Schema):
 
     id = fields.String(
         required=True,
-        validate=validate.Regexp(r"\A[a-z][a-z0-9-]{2,63}\Z", error="3 to 64 of a-z, 0-9 and -, a letter first"),
+        validate=validate.Regexp(
+            r"\A[a-z][a-z0-9-]{2,63}\Z", error="3 to 64 of a-z, 0-9 and -, a letter first"
+        ),
     )
     title = _text(required=True)
     purpose = _text(required=True)
@@ -177,7 +181,9 @@ def load_agreement(text: str) -> Agreement:
     try:
         return AgreementSchema().load(document)
     except ValidationError as error:
-        raise Invalid("The agreement is not complete or not valid.", fields=error.normalized_messages()) from None
+        raise Invalid(
+            "The agreement is not complete or not valid.", fields=error.normalized_messages()
+        ) from None
 
 
 def _tokens(text: str) -> list[Any]:

@@ -72,7 +72,7 @@ def decide(asked: Asked, agreements: Iterable[Agreement]) -> Decision:
         refusals.append(reason)
     if not refusals:
         return Decision(None, f"no agreement covers {asked.contract}")
-    depth, text = max(refusals)
+    _, text = max(refusals)
     return Decision(None, text)
 
 

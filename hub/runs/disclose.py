@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from hub_sdk import Output
 
 __all__ = ["Checked", "check_output"]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from hub_schemas.delivery import ROW_NUMBER
-from hub_sdk import PEOPLE_CONTRACT, Coverage, Input, Manifest
 
 from hub.errors import Conflict
 from hub.policy.decide import Grant
 from hub.vault.store import StoredFile, Vault
+from hub_schemas.delivery import ROW_NUMBER
+from hub_sdk import PEOPLE_CONTRACT, Coverage, Input, Manifest
 
 if TYPE_CHECKING:
     from hub.catalogue.store import Version
@@ -63,10 +63,14 @@ def prepare(
     prepared = Prepared()
     linked = _Links(vault, people, index, agreement)
     for wanted in manifest.inputs:
-        found = [people] if wanted.contract == PEOPLE_CONTRACT and people else list(sources.get(wanted.name, ()))
+        found = (
+            [people] if wanted.contract == PEOPLE_CONTRACT and people else list(sources.get(wanted.name, ()))
+        )
         if not found:
             if wanted.required:
-                raise Conflict(f"There is no version of {wanted.contract} yet that {manifest.name} could read.")
+                raise Conflict(
+                    f"There is no version of {wanted.contract} yet that {manifest.name} could read."
+                )
             continue
         tables = [linked.table(wanted, source) for source in found]
         prepared.tables[wanted.name] = pa.concat_tables(tables)
@@ -103,9 +107,9 @@ class _Links:
             table = self.vault.read(source.file, list(wanted.columns), source.grant)
             return self._pseudonymise(table).select(list(wanted.columns))
         if not wanted.link:
-            return self.vault.read(source.file, list(wanted.columns), source.grant).select(list(wanted.columns))
-        if self.people is None or self.index is None:
-            raise Conflict("People have not been linked yet; link them first (hub link).")
+            return self.vault.read(source.file, list(wanted.columns), source.grant).select(
+                list(wanted.columns)
+            )
         table = self.vault.read(source.file, [ROW_NUMBER, *wanted.columns], source.grant)
         joined = table.join(self._of(source.version.id), keys=ROW_NUMBER, join_type="left outer")
         if "household" in wanted.link:
@@ -117,10 +121,8 @@ class _Links:
         import pyarrow.compute as pc
 
         if self._index is None:
-            assert self.index is not None
-            self._index = self.vault.read(
-                self.index.file, ["version_id", "source_row", "person_id"], self.index.grant
-            )
+            index = self._own(self.index)
+            self._index = self.vault.read(index.file, ["version_id", "source_row", "person_id"], index.grant)
         rows = self._index.filter(pc.equal(self._index["version_id"], version_id))
         if rows.num_rows == 0:
             raise Conflict("A dataset has a version that has not been linked yet; link again (hub link).")
@@ -128,14 +130,22 @@ class _Links:
 
     def _households(self) -> pa.Table:
         if self._homes is None:
-            assert self.people is not None
-            self._homes = self.vault.read(self.people.file, ["person_id", "household_id"], self.people.grant)
+            people = self._own(self.people)
+            self._homes = self.vault.read(people.file, ["person_id", "household_id"], people.grant)
         return self._homes
+
+    @staticmethod
+    def _own(source: Source | None) -> Source:
+        if source is None:
+            raise Conflict("People have not been linked yet; link them first (hub link).")
+        return source
 
     def _pseudonymise(self, table: pa.Table) -> pa.Table:
         for kind in ("person", "household"):
             name = f"{kind}_id"
             if name in table.column_names:
                 place = table.column_names.index(name)
-                table = table.set_column(place, name, self.vault.pseudonyms(self.agreement, kind, table[name]))
+                table = table.set_column(
+                    place, name, self.vault.pseudonyms(self.agreement, kind, table[name])
+                )
         return table

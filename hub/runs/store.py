@@ -261,7 +261,9 @@ def get_run(session: Session, run_id: str) -> Run:
     return _run(_run_row(session, run_id))
 
 
-def list_runs(session: Session, *, limit: int = 50, before: str | None = None, plugin: str | None = None) -> list[Run]:
+def list_runs(
+    session: Session, *, limit: int = 50, before: str | None = None, plugin: str | None = None
+) -> list[Run]:
     """Runs, newest first, from the one before `before`."""
     query = select(RunRow).order_by(RunRow.id.desc()).limit(limit)
     if before is not None:
@@ -279,7 +281,9 @@ def waiting(session: Session) -> int:
 
 def add_result(session: Session, result: Result) -> None:
     """Keep a run's result, held."""
-    session.add(ResultRow(**(result.__dict__ | {"tables": json.dumps(result.tables), "state": result.state.value})))
+    session.add(
+        ResultRow(**(result.__dict__ | {"tables": json.dumps(result.tables), "state": result.state.value}))
+    )
     session.flush()
 
 
@@ -349,7 +353,13 @@ def _run_row(session: Session, run_id: str) -> RunRow:
 
 def _plugin(row: PluginRow) -> Plugin:
     return Plugin(
-        row.name, row.version, row.distribution, row.digest, json.loads(row.manifest), row.enabled, row.registered_at
+        row.name,
+        row.version,
+        row.distribution,
+        row.digest,
+        json.loads(row.manifest),
+        row.enabled,
+        row.registered_at,
     )
 
 

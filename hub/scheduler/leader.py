@@ -85,7 +85,7 @@ class Leader:
                 elif self._leading.is_set():
                     self._leading.clear()
                     self._log.warning("leader.lost", holder=self.holder)
-            except Exception as error:  # noqa: BLE001 - a leader that dies silently stops the whole hub
+            except Exception as error:
                 self._log.error("leader.error", **where_it_broke(error))
             self._stop.wait(_RENEW_SECONDS)
 
@@ -96,7 +96,7 @@ class Leader:
                 try:
                     self._keep_schedules()
                     busy = work.work_once(self.hub)
-                except Exception as error:  # noqa: BLE001 - one bad piece of work must not end the worker
+                except Exception as error:
                     self._log.error("worker.error", **where_it_broke(error))
                     self._stop.wait(_RENEW_SECONDS)
             if not busy:

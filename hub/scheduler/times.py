@@ -24,7 +24,7 @@ def cron_trigger(cron: str, timezone: str) -> CronTrigger:
         return CronTrigger.from_crontab(cron, timezone=timezone)
     except (ValueError, TypeError) as error:
         raise Invalid(
-            f"The times {cron!r} cannot be read ({error}). Give five fields: minute hour day month weekday, for example "
+            f"The times {cron!r} cannot be read ({error}). Give five fields: minute hour day month weekday, such as "
             "'0 6 * * MON' for Mondays at six."
         ) from None
 

@@ -45,7 +45,9 @@ class ObjectStore:
                 self.filesystem = pafs.LocalFileSystem()
                 self._base = str(self._folder)
         except (pa.ArrowInvalid, OSError) as error:
-            raise ConfigurationError(f"The object store {root.split('?')[0]!r} cannot be used: {error}") from None
+            raise ConfigurationError(
+                f"The object store {root.split('?', maxsplit=1)[0]!r} cannot be used: {error}"
+            ) from None
 
     def path(self, key: str) -> str:
         """The path of an object within `filesystem`."""

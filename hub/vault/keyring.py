@@ -99,7 +99,9 @@ class Keyring:
                 "is not the one it was made with, or the file was changed."
             ) from None
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError(f"The keyring {path} is damaged ({error}). Restore it from its backup.") from None
+            raise ConfigurationError(
+                f"The keyring {path} is damaged ({error}). Restore it from its backup."
+            ) from None
         return cls._from_json(json.loads(plain))
 
     def save(self, folder: Path, passphrase: str = "") -> None:
@@ -108,7 +110,11 @@ class Keyring:
 
         document: dict[str, Any] = {"format": _FORMAT}
         if passphrase:
-            document["kdf"] = {"name": "argon2id", **_ARGON2, "salt": base64.b64encode(os.urandom(16)).decode()}
+            document["kdf"] = {
+                "name": "argon2id",
+                **_ARGON2,
+                "salt": base64.b64encode(os.urandom(16)).decode(),
+            }
         elif not (folder / _KEY_FILE).exists():
             _write_private(folder / _KEY_FILE, base64.b64encode(secrets.token_bytes(32)) + b"\n")
         nonce = os.urandom(12)
@@ -147,13 +153,15 @@ class Keyring:
 
         seed, exchange = self.sealing[key_id]
         return MLKEM768X25519PrivateKey(
-            mlkem.MLKEM768PrivateKey.from_seed_bytes(seed), x25519.X25519PrivateKey.from_private_bytes(exchange)
+            mlkem.MLKEM768PrivateKey.from_seed_bytes(seed),
+            x25519.X25519PrivateKey.from_private_bytes(exchange),
         )
 
     @cached_property
     def sealing_public_text(self) -> str:
         """The current public sealing key as it is announced to connectors."""
         from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
+
         from hub_schemas.delivery import sealing_public_text
 
         seed, exchange = self.sealing[self.current_sealing]
@@ -186,14 +194,18 @@ def _wrapping_key(folder: Path, passphrase: str, document: dict[str, Any]) -> by
         return derive.derive(passphrase.encode())
     path = folder / _KEY_FILE
     if not path.exists():
-        raise ConfigurationError(f"The keyring's key file {path} is missing. Put it back from where it is kept.")
+        raise ConfigurationError(
+            f"The keyring's key file {path} is missing. Put it back from where it is kept."
+        )
     _check_mode(path)
     return base64.b64decode(path.read_bytes(), validate=False)
 
 
 def _check_mode(path: Path) -> None:
     if path.stat().st_mode & 0o077:
-        raise ConfigurationError(f"{path} can be read by others than the hub's user. Mend it: chmod 600 {path}")
+        raise ConfigurationError(
+            f"{path} can be read by others than the hub's user. Mend it: chmod 600 {path}"
+        )
 
 
 def _write_private(path: Path, data: bytes) -> None:

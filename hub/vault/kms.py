@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, column_key, seal_info, sealing_suite
 
 from hub.errors import Forbidden, Invalid
 from hub.policy.decide import Grant
 from hub.vault.material import PARQUET_PATH, MaterialHandler
+from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, column_key, seal_info, sealing_suite
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-__all__ = ["OwnerClient", "SealedClient", "decryption", "encryption", "wrap", "unwrap"]
+__all__ = ["OwnerClient", "SealedClient", "decryption", "encryption", "unwrap", "wrap"]
 
 _NONCE = 12
 
@@ -66,7 +66,9 @@ class OwnerClient(pe.KmsClient):
         if self._grant is None or not (
             master_key_identifier == FOOTER_KEY or column == ROW_NUMBER or self._grant.permits(column)
         ):
-            raise Forbidden(f"Refused: the key of column {column or master_key_identifier} is outside the grant.")
+            raise Forbidden(
+                f"Refused: the key of column {column or master_key_identifier} is outside the grant."
+            )
         return unwrap(self._key, wrapped_key, self._binding, master_key_identifier)
 
 

@@ -98,9 +98,7 @@ class Vault:
         rows = 0
         with (
             self._objects.writer(object_key) as stream,
-            pq.ParquetWriter(
-                stream, schema, compression="zstd", encryption_properties=properties
-            ) as writer,
+            pq.ParquetWriter(stream, schema, compression="zstd", encryption_properties=properties) as writer,
         ):
             for batch in batches:
                 table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
@@ -109,7 +107,13 @@ class Vault:
         return SealedFile(object_key, binding, material().decode(), rows)
 
     def take_over(
-        self, owner: OwnerKey, object_key: str, binding: str, sealed: SealedClient, material: dict[str, str], rows: int
+        self,
+        owner: OwnerKey,
+        object_key: str,
+        binding: str,
+        sealed: SealedClient,
+        material: dict[str, str],
+        rows: int,
     ) -> SealedFile:
         """Accept a delivery's file as it lies: its data keys are opened and wrapped for the new owner.
 
@@ -125,7 +129,9 @@ class Vault:
         """Make an owner's key and files known, in the caller's transaction."""
         root = self._keyring.current_root
         nonce = os.urandom(_NONCE)
-        wrapped = nonce + AESGCM(self._keyring.root_keys[root]).encrypt(nonce, owner.key, owner.owner.encode())
+        wrapped = nonce + AESGCM(self._keyring.root_keys[root]).encrypt(
+            nonce, owner.key, owner.owner.encode()
+        )
         session.add(
             KeyRow(owner=owner.owner, root=root, wrapped=wrapped, created_at=utc_now(), destroyed_at=None)
         )
@@ -157,7 +163,9 @@ class Vault:
             raise NotFound(f"There is no encrypted file {object_key}.")
         if row.binding != binding:
             raise Invalid(f"The file {object_key} belongs to another version: its records were changed.")
-        return StoredFile(row.object_key, binding, row.material.encode(), row.rows, self._owner_key(session, row.owner))
+        return StoredFile(
+            row.object_key, binding, row.material.encode(), row.rows, self._owner_key(session, row.owner)
+        )
 
     def _owner_key(self, session: Session, owner: str) -> bytes:
         row = session.get(KeyRow, owner)
@@ -191,7 +199,9 @@ class Vault:
             yield parquet
 
     @contextmanager
-    def open_sealed(self, client: SealedClient, object_key: str, material: dict[str, str]) -> Iterator[pq.ParquetFile]:
+    def open_sealed(
+        self, client: SealedClient, object_key: str, material: dict[str, str]
+    ) -> Iterator[pq.ParquetFile]:
         """A delivery's file before it is accepted.
 
         Raises:
@@ -227,8 +237,14 @@ class Vault:
         except HubError:
             raise
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            kind = str(error).split("\n", 1)[0][:200] if isinstance(error, pa.ArrowInvalid) else type(error).__name__
-            raise Invalid(f"The encrypted file {object_key} cannot be read: damaged or changed ({kind}).") from None
+            kind = (
+                str(error).split("\n", 1)[0][:200]
+                if isinstance(error, pa.ArrowInvalid)
+                else type(error).__name__
+            )
+            raise Invalid(
+                f"The encrypted file {object_key} cannot be read: damaged or changed ({kind})."
+            ) from None
 
     # --- small things
 
@@ -254,7 +270,9 @@ class Vault:
     def seal_text(self, text: str) -> str:
         """A short text (a reason someone typed) that only the hub can read back."""
         nonce = os.urandom(_NONCE)
-        return base64.b64encode(nonce + AESGCM(self._text_key).encrypt(nonce, text.encode(), b"text")).decode()
+        return base64.b64encode(
+            nonce + AESGCM(self._text_key).encrypt(nonce, text.encode(), b"text")
+        ).decode()
 
     def open_text(self, sealed: str) -> str:
         """The text that `seal_text` sealed.
@@ -277,7 +295,7 @@ class Vault:
         return _expand(self._keyring.reference_key, b"text")
 
     def reference(self, kind: str, value: str) -> str:
-        """A keyed reference to a person or household, for the audit log: the same for the same value, never readable."""
+        """A keyed reference to a person or household, for the audit log: stable, never readable."""
         key = _expand(self._keyring.reference_key, f"reference|{kind}".encode())
         return hmac.digest(key, value.encode(), sha256).hex()
 
@@ -293,19 +311,23 @@ class Vault:
             None if value is None else hmac.digest(key, value.encode(), "sha256")[:16].hex()
             for value in encoded.dictionary.to_pylist()
         ]
-        return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(dictionary, pa.string())).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(dictionary, pa.string())).cast(
+            pa.string()
+        )
 
     def pseudonym(self, agreement: str, kind: str, value: str) -> str:
         """The pseudonym of one identifier."""
         return str(self.pseudonyms(agreement, kind, pa.array([value]))[0].as_py())
 
     def row_keys(self, dataset: str, values: Sequence[pa.Array]) -> pa.Array:
-        """Stable keys of rows from their primary key values, so that a person can be followed from version to version."""
+        """Stable keys of rows from their primary key values, so that a person is followed across versions."""
         key = _expand(self._keyring.reference_key, f"row|{dataset}".encode())
         columns = [column.cast(pa.string()).to_pylist() for column in values]
         return pa.array(
             [
-                hmac.digest(key, "\x1f".join("" if part is None else part for part in row).encode(), "sha256")[:16].hex()
+                hmac.digest(
+                    key, "\x1f".join("" if part is None else part for part in row).encode(), "sha256"
+                )[:16].hex()
                 for row in zip(*columns, strict=True)
             ],
             pa.string(),
@@ -314,5 +336,3 @@ class Vault:
 
 def _expand(key: bytes, info: bytes) -> bytes:
     return HKDFExpand(SHA256(), 32, info).derive(key)
-
-

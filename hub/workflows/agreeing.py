@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hub_schemas import library
-
 from hub.catalogue import store as catalogue
 from hub.errors import Forbidden, Invalid
 from hub.identity.principal import Principal
@@ -12,6 +10,7 @@ from hub.policy.agreement import Agreement
 from hub.policy.decide import Asked, Decision, decide
 from hub.policy.roles import Permission
 from hub.workflows.hub import Hub, authorise, note, today
+from hub_schemas import library
 
 __all__ = ["change", "draft", "explain", "list_agreements", "read"]
 

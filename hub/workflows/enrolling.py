@@ -49,7 +49,8 @@ def enrol(hub: Hub, code: str, name: str, signing_key: dict[str, Any]) -> tuple[
     with hub.database.write() as session:
         client_id, organisation = identities.enrol(session, code, name, signing_key)
         known = identities.client_principal(session, client_id)
-        assert known is not None
+        if known is None:
+            raise Invalid("The connector could not be registered; ask for a new code.")
         note(session, known[0], "connector.registered", client_id, detail={"organisation": organisation.slug})
     return client_id, organisation
 

@@ -67,9 +67,7 @@ def authorise(principal: Principal, permission: Permission) -> None:
     require(principal.roles, permission)
 
 
-def note(
-    session: Session, principal: Principal, action: str, target: str = "", **more: Any
-) -> None:
+def note(session: Session, principal: Principal, action: str, target: str = "", **more: Any) -> None:
     """Write the act into the audit log, in its own transaction; `more` as for `hub.audit.log.record`."""
     import structlog
 

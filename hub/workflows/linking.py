@@ -9,8 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import structlog
-from hub_schemas import Contract, library
-from hub_schemas.delivery import ROW_NUMBER
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
@@ -24,6 +22,8 @@ from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.vault.store import SealedFile, StoredFile
 from hub.workflows.hub import Hub, authorise, note, today
+from hub_schemas import Contract, library
+from hub_schemas.delivery import ROW_NUMBER
 
 __all__ = ["HUB_ORGANISATION", "PEOPLE_CONTRACT", "link_if_needed", "link_now", "linkable", "linked_state"]
 
@@ -135,6 +135,7 @@ def linkable(hub: Hub, session: Any, *, locate: bool) -> list[Linkable]:
 def _records(hub: Hub, source: Linkable) -> pa.Table:
     """A version's rows in the form that linking reads; rows about nobody are left out."""
     import pyarrow.compute as pc
+
     from hub.linkage.prepare import RECORDS
 
     keys = [name for name in source.contract.primary_key if source.grant.permits(name)]
@@ -149,7 +150,9 @@ def _records(hub: Hub, source: Linkable) -> pa.Table:
     table = table.filter(somebody)
     key_columns = keys or [ROW_NUMBER]
     columns: dict[str, Any] = {
-        "record_key": hub.vault.row_keys(source.dataset.id, [table[name].combine_chunks() for name in key_columns]),
+        "record_key": hub.vault.row_keys(
+            source.dataset.id, [table[name].combine_chunks() for name in key_columns]
+        ),
         "dataset": pa.array([source.contract.id] * table.num_rows),
         "version_id": pa.array([source.version.id] * table.num_rows),
         ROW_NUMBER: table[ROW_NUMBER],
@@ -167,7 +170,10 @@ def _previous(hub: Hub, session: Any) -> dict[str, pa.Table]:
     """The person index and the people table of the last linking."""
     found = {}
     for contract, columns in (
-        (INDEX_CONTRACT, ["record_key", "dataset", "version_id", "source_row", "person_id", "method", "probability"]),
+        (
+            INDEX_CONTRACT,
+            ["record_key", "dataset", "version_id", "source_row", "person_id", "method", "probability"],
+        ),
         (PEOPLE_CONTRACT, ["person_id", "household_id", "uprn"]),
     ):
         version = catalogue.current_version(session, contract)
@@ -175,12 +181,19 @@ def _previous(hub: Hub, session: Any) -> dict[str, pa.Table]:
             return {}
         file = hub.vault.locate(session, version.object_key, version.binding)
         table = hub.vault.read(file, columns, whole_file(contract, "linking goes on from the last linking"))
-        found[contract] = table.rename_columns([ROW_NUMBER if name == "source_row" else name for name in columns])
+        found[contract] = table.rename_columns(
+            [ROW_NUMBER if name == "source_row" else name for name in columns]
+        )
     return found
 
 
 def _keep(
-    hub: Hub, principal: Principal, people: pa.Table, index: pa.Table, parents: Sequence[str], summary: dict[str, Any]
+    hub: Hub,
+    principal: Principal,
+    people: pa.Table,
+    index: pa.Table,
+    parents: Sequence[str],
+    summary: dict[str, Any],
 ) -> None:
     """Both tables become versions of the hub's own datasets, in one transaction."""
     prepared = []
@@ -201,7 +214,9 @@ def _keep(
     with hub.database.write() as session:
         for version, owner, file in prepared:
             hub.vault.register(session, owner, [file])
-            catalogue.add_version(session, Version(**version.__dict__ | {"object_key": file.object_key}), parents)
+            catalogue.add_version(
+                session, Version(**version.__dict__ | {"object_key": file.object_key}), parents
+            )
         note(session, principal, "people.linked", prepared[1][0].id, detail=summary)
 
 
@@ -210,11 +225,18 @@ def _write(hub: Hub, version: Version, owner: Any, contract: Contract, table: pa
     numbered = table.append_column(ROW_NUMBER, pa.array(range(1, table.num_rows + 1), pa.int64()))
     classes = {ROW_NUMBER: "open", **{column.name: column.classification for column in contract.columns}}
     return hub.vault.write(
-        owner, f"versions/{version.id}/rows.parquet", version.binding, [numbered.select(schema.names)], schema, classes
+        owner,
+        f"versions/{version.id}/rows.parquet",
+        version.binding,
+        [numbered.select(schema.names)],
+        schema,
+        classes,
     )
 
 
 def _plain(summary: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {name: value for name, value in asdict(summary).items() if isinstance(value, int | float | str | dict)}
+    return {
+        name: value for name, value in asdict(summary).items() if isinstance(value, int | float | str | dict)
+    }

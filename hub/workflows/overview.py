@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from hub_schemas import FAULT_SCHEMA, Contract
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
@@ -26,6 +25,7 @@ from hub.runs.store import Plugin, Result, Run
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.linking import linked_state
 from hub.workflows.publish import own_delivery
+from hub_schemas import FAULT_SCHEMA, Contract
 
 __all__ = ["DatasetPage", "DeliveryPage", "Home", "dataset_page", "datasets_page", "deliveries", "delivery_page",
            "faults", "home", "plugins", "run_page", "runs_page", "waiting"]  # fmt: skip
@@ -73,11 +73,17 @@ def home(hub: Hub, principal: Principal) -> Home:
         page.waiting = intake.waiting(session) + runs.waiting(session)
         if may(principal.roles, Permission.READ_DELIVERIES):
             page.deliveries = [
-                (item, catalogue.dataset(session, item.dataset_id), identities.organisation(session, item.organisation_id))
+                (
+                    item,
+                    catalogue.dataset(session, item.dataset_id),
+                    identities.organisation(session, item.organisation_id),
+                )
                 for item in intake.list_recent(session, limit=10, organisation_id=_scope(principal))
             ]
         if may(principal.roles, Permission.READ_RUNS):
-            page.runs = [(run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=5)]
+            page.runs = [
+                (run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=5)
+            ]
         if may(principal.roles, Permission.REVIEW_RESULTS):
             page.held = [
                 (runs.get_run(session, result.run_id), result)
@@ -100,8 +106,12 @@ def datasets_page(
     with hub.database.read() as session:
         homes = {item.id: item for item in identities.list_organisations(session)}
         found = catalogue.list_datasets(session, after=after, limit=limit)
-        current = catalogue.versions_by_id(session, [item.current_version for item in found if item.current_version])
-        return [(item, homes[item.organisation_id], current.get(item.current_version or "")) for item in found]
+        current = catalogue.versions_by_id(
+            session, [item.current_version for item in found if item.current_version]
+        )
+        return [
+            (item, homes[item.organisation_id], current.get(item.current_version or "")) for item in found
+        ]
 
 
 def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage:
@@ -153,7 +163,9 @@ def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
     with hub.database.read() as session:
         delivery = _seen(session, principal, delivery_id)
         files = [
-            hub.vault.locate(session, delivery.quarantine[role]["object"], quarantine_binding(delivery_id, role))
+            hub.vault.locate(
+                session, delivery.quarantine[role]["object"], quarantine_binding(delivery_id, role)
+            )
             for role in ("faults", "faults-by-hub")
             if role in delivery.quarantine
         ]
@@ -186,7 +198,8 @@ def runs_page(
     authorise(principal, Permission.READ_RUNS)
     with hub.database.read() as session:
         return [
-            (run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=limit, before=before)
+            (run, runs.result_of_run(session, run.id))
+            for run in runs.list_runs(session, limit=limit, before=before)
         ]
 
 

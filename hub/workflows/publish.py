@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import structlog
-from hub_schemas import Contract
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
@@ -24,6 +23,7 @@ from hub.policy.roles import Permission
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note
+from hub_schemas import Contract
 
 __all__ = ["complete", "decide_next", "missing", "offer", "own_delivery", "put_dataset", "take_part"]
 
@@ -31,7 +31,9 @@ _LEASE_SECONDS = 3600
 _WORKER = system("intake")
 
 
-def put_dataset(hub: Hub, principal: Principal, contract_id: str, text: str) -> tuple[Dataset, Contract, bool]:
+def put_dataset(
+    hub: Hub, principal: Principal, contract_id: str, text: str
+) -> tuple[Dataset, Contract, bool]:
     """Publish a contract and make the organisation's dataset under it; True when the dataset is new.
 
     Raises:
@@ -52,7 +54,9 @@ def put_dataset(hub: Hub, principal: Principal, contract_id: str, text: str) -> 
     return dataset, contract, made
 
 
-def offer(hub: Hub, principal: Principal, document: Any, signature: str) -> tuple[Delivery, list[tuple[str, int]], bool]:
+def offer(
+    hub: Hub, principal: Principal, document: Any, signature: str
+) -> tuple[Delivery, list[tuple[str, int]], bool]:
     """A connector offers a delivery: its manifest is verified and noted.
 
     Returns the delivery, the parts that are still to come, and whether the same source data was accepted before (then
@@ -66,7 +70,9 @@ def offer(hub: Hub, principal: Principal, document: Any, signature: str) -> tupl
         known = identities.client_principal(session, principal.id)
         if known is None:
             raise Invalid("Only a registered connector can offer a delivery.")
-        manifest = check_manifest(document, signature, principal.id, known[1], hub.settings.max_delivery_bytes)
+        manifest = check_manifest(
+            document, signature, principal.id, known[1], hub.settings.max_delivery_bytes
+        )
         dataset = catalogue.find_dataset(session, principal.organisation_id, manifest["dataset"])
         if dataset is None:
             raise NotFound(f"You have no dataset {manifest['dataset']}: publish its contract first.")
@@ -76,15 +82,21 @@ def offer(hub: Hub, principal: Principal, document: Any, signature: str) -> tupl
                 "Publish the new contract first (hub-connector push does it with --contract)."
             )
         if manifest["sealing_key_id"] not in hub.keyring.sealing:
-            raise Invalid("The delivery is sealed to a key this hub does not have; fetch the current key and push again.")
+            raise Invalid(
+                "The delivery is sealed to a key this hub does not have; fetch the current key and push again."
+            )
         same = intake.find_same_source(session, dataset.id, manifest["source_digest"])
-        if same is not None and same.version_id == dataset.current_version and same.id != manifest["delivery_id"]:
+        if (
+            same is not None
+            and same.version_id == dataset.current_version
+            and same.id != manifest["delivery_id"]
+        ):
             return same, [], True
         fresh = intake.create(session, manifest, signature, principal.organisation_id, dataset.id)
         to_come = intake.missing_parts(session, fresh)
         note(
             session, principal, "delivery.offered", fresh.id,
-            detail={"dataset": dataset.id, "rows": manifest["rows"], "bytes": sum(f["size"] for f in manifest["files"])},
+            detail={"dataset": dataset.id, "rows": manifest["rows"], "files": len(manifest["files"])},
         )  # fmt: skip
     return fresh, to_come, False
 
@@ -152,7 +164,10 @@ def decide_next(hub: Hub) -> bool:
     for file in delivery.manifest["files"]:
         hub.objects.delete_prefix(part_key(delivery.id, file["role"], 1).rpartition("/")[0])
     structlog.get_logger().info(
-        "delivery.decided", delivery=delivery.id, version=version, seconds=round(time.monotonic() - started, 2)
+        "delivery.decided",
+        delivery=delivery.id,
+        version=version,
+        seconds=round(time.monotonic() - started, 2),
     )
     return True
 
@@ -192,7 +207,9 @@ def _judge_and_accept(hub: Hub, delivery: Delivery) -> str | None:
     return accepted.id
 
 
-def _decided(session: Any, delivery: Delivery, event: str, judgement: Judgement, version_id: str | None = None) -> None:
+def _decided(
+    session: Any, delivery: Delivery, event: str, judgement: Judgement, version_id: str | None = None
+) -> None:
     intake.finish(
         session, delivery.id, event, problem=judgement.refusal,
         accepted=judgement.accepted if version_id else 0,

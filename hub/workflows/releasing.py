@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from hub_sdk import Report
 
 from hub.errors import Forbidden, Invalid, NotFound
 from hub.identity.principal import Principal
@@ -17,6 +16,7 @@ from hub.runs import store as runs
 from hub.runs.states import ResultState
 from hub.runs.store import Result, Run
 from hub.workflows.hub import Hub, authorise, note
+from hub_sdk import Report
 
 __all__ = ["ShownResult", "decide", "read_result", "read_table"]
 
@@ -39,7 +39,9 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
     """
     authorise(principal, Permission.REVIEW_RESULTS)
     if not reason.strip():
-        raise Invalid("Say in a few words what you looked at and why you decide so.", fields={"reason": ["missing"]})
+        raise Invalid(
+            "Say in a few words what you looked at and why you decide so.", fields={"reason": ["missing"]}
+        )
     with hub.database.write() as session:
         run = runs.get_run(session, runs.get_result(session, result_id).run_id)
         authors = {run.requested_by}
@@ -47,7 +49,9 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
             authors.add(runs.get_schedule(session, run.schedule_id).created_by)
         if principal.reference in authors:
             raise Forbidden("You asked for this run, so somebody else decides about its result.")
-        result = runs.decide_result(session, result_id, event, principal.reference, hub.vault.seal_text(reason.strip()))
+        result = runs.decide_result(
+            session, result_id, event, principal.reference, hub.vault.seal_text(reason.strip())
+        )
         note(
             session, principal, f"result.{result.state.value}", result_id, agreement=run.agreement_id,
             reason=hub.vault.seal_text(reason.strip()),
@@ -83,7 +87,9 @@ def read_table(hub: Hub, principal: Principal, result_id: str, name: str) -> pa.
         if terms is None:
             raise NotFound(f"The result has no table {name!r}; it has {', '.join(result.tables)}.")
         if terms["disclosure"] == "person":
-            raise Forbidden("This table is about single households: it is shown on their pages only, one at a time.")
+            raise Forbidden(
+                "This table is about single households: it is shown on their pages only, one at a time."
+            )
         file = hub.vault.locate(session, terms["object"], result.binding(name))
     table = hub.vault.read(file, terms["columns"], whole_file(name, "a released table"))
     with hub.database.write() as session:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from hub_sdk import PEOPLE_CONTRACT, FormatError, Input, Manifest
-from hub_sdk.tables import arrow_schema
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Version
@@ -29,6 +27,8 @@ from hub.runs.store import Plugin, Result, Run
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note, today
+from hub_sdk import PEOPLE_CONTRACT, FormatError, Input, Manifest
+from hub_sdk.tables import arrow_schema
 
 __all__ = ["cancel", "check_agreement", "register_plugins", "request_run", "run_next"]
 
@@ -123,7 +123,9 @@ def run_next(hub: Hub) -> bool:
         _end(hub, run, "fail", f"{error.kind}: {error.message}", error.log, time.monotonic() - started)
     except HubError as error:
         _end(hub, run, "fail", error.detail, "", time.monotonic() - started)
-    structlog.get_logger().info("run.ended", run=run.id, plugin=run.plugin, seconds=round(time.monotonic() - started, 2))
+    structlog.get_logger().info(
+        "run.ended", run=run.id, plugin=run.plugin, seconds=round(time.monotonic() - started, 2)
+    )
     return True
 
 
@@ -157,7 +159,9 @@ def _ready(hub: Hub, run: Run) -> _Ready:
     with hub.database.read() as session:
         plugin = runs.get_plugin(session, run.plugin)
         if plugin.digest != run.plugin_digest or not plugin.enabled:
-            raise Conflict(f"The plugin {run.plugin} was changed or switched off since the run was asked for.")
+            raise Conflict(
+                f"The plugin {run.plugin} was changed or switched off since the run was asked for."
+            )
         manifest = Manifest.from_json(plugin.manifest)
         agreement = agreements.get(session, run.agreement_id)
         people = _own_source(hub, session, agreement, PEOPLE_CONTRACT, manifest, run)
@@ -177,7 +181,9 @@ def _grant(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisat
         agreement=agreement.id,
     )  # fmt: skip
     if wanted.link and "link" not in agreement.operations:
-        raise Forbidden(f"Refused: agreement {agreement.id} does not allow to link people, which {plugin} needs.")
+        raise Forbidden(
+            f"Refused: agreement {agreement.id} does not allow to link people, which {plugin} needs."
+        )
     return require_grant(asked, [agreement])
 
 
@@ -219,7 +225,9 @@ def _own_source(
     else:
         columns = frozenset({"version_id", "source_row", "person_id"})
     if "link" not in agreement.operations:
-        raise Forbidden(f"Refused: agreement {agreement.id} does not allow to link people, which {run.plugin} needs.")
+        raise Forbidden(
+            f"Refused: agreement {agreement.id} does not allow to link people, which {run.plugin} needs."
+        )
     return _source(hub, session, version, Grant(contract, columns, agreement.id, "links for a run"))
 
 
@@ -272,7 +280,9 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any, watch: _Watch) -> Non
             "suppressed": checked.suppressed, "note": checked.note, "columns": schema.names,
         }  # fmt: skip
     report = f"results/{result.id}/report"
-    hub.vault.write_blob(owner, report, result.binding("report"), json.dumps(outcome.report.to_json()).encode())
+    hub.vault.write_blob(
+        owner, report, result.binding("report"), json.dumps(outcome.report.to_json()).encode()
+    )
     with hub.database.write() as session:
         if runs.get_run(session, run.id).state is RunState.CANCELLED:
             return
@@ -282,7 +292,14 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any, watch: _Watch) -> Non
             session, run.id, "succeed", message="Finished; the result is held until somebody else releases it.",
             log="\n".join(watch.log), seconds=outcome.seconds,
         )  # fmt: skip
-        note(session, _WORKER, "run.succeeded", run.id, agreement=run.agreement_id, detail={"result": result.id})
+        note(
+            session,
+            _WORKER,
+            "run.succeeded",
+            run.id,
+            agreement=run.agreement_id,
+            detail={"result": result.id},
+        )
 
 
 def _end(hub: Hub, run: Run, event: str, message: str, log: str, seconds: float) -> None:

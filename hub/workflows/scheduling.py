@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub_sdk import FormatError, Manifest
-
 from hub.errors import Conflict, Forbidden, Invalid
 from hub.identity.principal import Principal, system
 from hub.policy import store as agreements
@@ -15,6 +13,7 @@ from hub.runs import store as runs
 from hub.runs.store import Run, Schedule
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.running import check_agreement, request_run
+from hub_sdk import FormatError, Manifest
 
 __all__ = ["add_schedule", "all_schedules", "list_schedules", "pause", "trigger"]
 

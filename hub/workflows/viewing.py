@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from hub_schemas.delivery import ROW_NUMBER
-from hub_sdk import Manifest
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Version
@@ -25,6 +23,8 @@ from hub.runs import store as runs
 from hub.runs.prepare import INDEX_CONTRACT
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
+from hub_schemas.delivery import ROW_NUMBER
+from hub_sdk import Manifest
 
 __all__ = ["Purpose", "open_household", "purposes", "search_people"]
 
@@ -32,7 +32,16 @@ _OPERATION = "read person"
 _PLUGIN = "families"
 _LEAST_REASON = 10
 _MEMBER_COLUMNS = ("person_id", "household_id", "forename", "surname", "date_of_birth", "sex", "datasets")
-_SEARCH_COLUMNS = ("person_id", "household_id", "forename", "surname", "date_of_birth", "postcode", "uprn", "nhs_number")
+_SEARCH_COLUMNS = (
+    "person_id",
+    "household_id",
+    "forename",
+    "surname",
+    "date_of_birth",
+    "postcode",
+    "uprn",
+    "nhs_number",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,9 @@ def purposes(hub: Hub, principal: Principal) -> list[Agreement]:
     authorise(principal, Permission.SEARCH_PEOPLE)
     with hub.database.read() as session:
         in_force = agreements.active(session, today(hub))
-    return [item for item in in_force if decide(_asked(hub, principal, PEOPLE_CONTRACT, item.id), [item]).allowed]
+    return [
+        item for item in in_force if decide(_asked(hub, principal, PEOPLE_CONTRACT, item.id), [item]).allowed
+    ]
 
 
 def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: PersonQuery) -> list[Found]:
@@ -78,7 +89,9 @@ def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: Perso
     return found
 
 
-def open_household(hub: Hub, principal: Principal, household_id: str, purpose: Purpose) -> tuple[HouseholdView, Agreement]:
+def open_household(
+    hub: Hub, principal: Principal, household_id: str, purpose: Purpose
+) -> tuple[HouseholdView, Agreement]:
     """The whole picture of a household, as far as the agreement gives it; logged before it is shown.
 
     Raises:
@@ -93,10 +106,14 @@ def open_household(hub: Hub, principal: Principal, household_id: str, purpose: P
         grant = require_grant(_asked(hub, principal, PEOPLE_CONTRACT, agreement.id), [agreement])
         version = _people_version(session)
         people_file = hub.vault.locate(session, version.object_key, version.binding)
-        people = hub.vault.read(people_file, [*_MEMBER_COLUMNS, "postcode", "uprn"], _with_ids(grant, frozenset()))
+        people = hub.vault.read(
+            people_file, [*_MEMBER_COLUMNS, "postcode", "uprn"], _with_ids(grant, frozenset())
+        )
         view = HouseholdView(household_id, members(people, household_id))
         if not view.members:
-            raise NotFound("There is no such household; it may have changed since it was linked. Search again.")
+            raise NotFound(
+                "There is no such household; it may have changed since it was linked. Search again."
+            )
         import pyarrow.compute as pc
 
         home = people.filter(pc.equal(people["household_id"], household_id)).slice(0, 1).to_pylist()[0]
@@ -129,15 +146,28 @@ def _agreement(hub: Hub, session: Any, purpose: Purpose) -> Agreement:
         raise Forbidden("Choose the purpose for which you look.") from None
 
 
-def _asked(hub: Hub, principal: Principal, contract: str, agreement: str, columns: frozenset[str] = frozenset()) -> Asked:
+def _asked(
+    hub: Hub, principal: Principal, contract: str, agreement: str, columns: frozenset[str] = frozenset()
+) -> Asked:
     return Asked(
-        _OPERATION, contract, principal.organisation, today(hub), columns, principal.roles, agreement=agreement
+        _OPERATION,
+        contract,
+        principal.organisation,
+        today(hub),
+        columns,
+        principal.roles,
+        agreement=agreement,
     )
 
 
 def _with_ids(grant: Grant, more: frozenset[str]) -> Grant:
     """The grant with the hub's own random ids, which name nobody by themselves."""
-    return Grant(grant.contract, grant.columns | {"person_id", "household_id", "datasets"}, grant.agreement, grant.reason)
+    return Grant(
+        grant.contract,
+        grant.columns | {"person_id", "household_id", "datasets"},
+        grant.agreement,
+        grant.reason,
+    )
 
 
 def _people_version(session: Any) -> Version:
@@ -147,7 +177,9 @@ def _people_version(session: Any) -> Version:
     return version
 
 
-def _contacts(hub: Hub, session: Any, principal: Principal, agreement: Agreement, view: HouseholdView) -> None:
+def _contacts(
+    hub: Hub, session: Any, principal: Principal, agreement: Agreement, view: HouseholdView
+) -> None:
     """Which services are in touch, which are not, and which are not covered by the index."""
     import pyarrow.compute as pc
 

@@ -35,7 +35,9 @@ def drain(hub: Hub) -> int:
 def take_back(hub: Hub) -> int:
     """At the start of the only worker: give back what a killed one had claimed."""
     with hub.database.write() as session:
-        count = intake.release_stale(session, all_of_them=True) + runs.release_stale(session, all_of_them=True)
+        count = intake.release_stale(session, all_of_them=True) + runs.release_stale(
+            session, all_of_them=True
+        )
     if count:
         structlog.get_logger().warning("worker.took-back", pieces=count)
     return count

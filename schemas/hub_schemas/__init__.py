@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from hub_schemas import library
 from hub_schemas.contract import Contract
-from hub_schemas.problems import ContractError
 from hub_schemas.model import Column
 from hub_schemas.odcs import load_contract
+from hub_schemas.problems import ContractError
 
 if TYPE_CHECKING:
     from hub_schemas.arrow import FAULT_SCHEMA

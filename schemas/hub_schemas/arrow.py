@@ -7,8 +7,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from hub_schemas.model import Column
 from hub_schemas.delivery import ROW_NUMBER
+from hub_schemas.model import Column
 
 __all__ = ["FAULT_SCHEMA", "accepted_schema", "arrow_schema", "arrow_type", "refused_schema"]
 

@@ -27,9 +27,8 @@ class Grid:
     """The bytes of a String series without nulls whose values are all `width` bytes long."""
 
     def __init__(self, values: pl.Series, width: int) -> None:
-        array = values.to_arrow(
-            compat_level=pl.CompatLevel.oldest()
-        )  # large_string: offsets and one byte buffer
+        # As large_string: offsets and one buffer of bytes.
+        array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
         self.rows, self.width = len(array), width
         if self.rows == 0:
             self._flat: Bytes = np.zeros(0, dtype=np.uint8)
@@ -81,7 +80,7 @@ def _single(weight: int, letters: str = "") -> Numbers:
 
 @lru_cache(maxsize=64)
 def _pairs(first: int, second: int, letters: str = "") -> Numbers:
-    """Two bytes (the first the low one) -> the weighted sum of their values, below zero if either is invalid."""
+    """Two bytes (the first the low one) -> the weighted sum of their values; below zero if one is invalid."""
     sums = _single(second, letters)[:, None] + _single(first, letters)[None, :]
     return np.ascontiguousarray(sums.reshape(65_536))
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hub_schemas.model import Cell, Column
 from hub_schemas.identifier_kinds import normalise
 from hub_schemas.layouts import parse_date, parse_timestamp
+from hub_schemas.model import Cell, Column
 
 __all__ = ["FALSE", "TRUE", "WHITE", "parse", "trim"]
 

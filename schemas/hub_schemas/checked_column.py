@@ -9,9 +9,9 @@ from itertools import product
 import polars as pl
 
 from hub_schemas.cells import FALSE, TRUE
-from hub_schemas.model import Cell, Column
 from hub_schemas.dates_columnar import parse_series
 from hub_schemas.identifiers_columnar import normalise_series
+from hub_schemas.model import Cell, Column
 from hub_schemas.patterns import compile_pattern
 
 __all__ = ["Checked", "check_text_column", "check_typed_column"]

@@ -21,10 +21,10 @@ from hub_schemas.arrow import accepted_schema, refused_schema
 from hub_schemas.bytegrid import Mask
 from hub_schemas.checked_column import Checked, check_text_column, check_typed_column
 from hub_schemas.contract import Contract
-from hub_schemas.model import Column, RowRule
 from hub_schemas.delivery import ROW_NUMBER
 from hub_schemas.fault_frame import FaultFrame
 from hub_schemas.measures import Measures
+from hub_schemas.model import Column, RowRule
 from hub_schemas.row_rules import broken_rules
 from hub_schemas.uniqueness import SeenKeys
 
@@ -100,8 +100,9 @@ class Checker:
         return self._outcome(rows, sent, check, refuse_all=bool(absent))
 
     def check_typed(self, batch: pa.Table) -> Outcome:
-        """Check rows again that a checker accepted elsewhere: row_number, then the columns typed and
-        normalised.
+        """Check again what a checker accepted elsewhere.
+
+        batch: row_number, then the columns, typed and normalised (`accepted_schema`).
 
         Raises:
             BatchError: when the columns or their types are not those of `accepted_schema`.

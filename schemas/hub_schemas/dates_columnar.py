@@ -48,7 +48,7 @@ def _calendar() -> tuple[Numbers, Numbers]:
 
 
 def _month_by_name(grid: Grid, start: int, fits: Mask) -> Numbers:
-    """The month of Jan..Dec in any case. Setting bit 5 makes small letters of capitals and of nothing else."""
+    """The month of Jan..Dec in any case: setting bit 5 makes small letters of capitals only."""
     code = np.zeros(grid.rows, dtype=np.int32)
     for position in range(start, start + 3):
         small = grid.byte(position) | np.uint8(32)
@@ -103,11 +103,11 @@ def _fields(grid: Grid, layout: Layout, fits: Mask) -> dict[str, Numbers]:
 
 def _fraction(grid: Grid, start: int, width: int) -> Numbers:
     """Microseconds from one to six digits of a second."""
-    if width <= 4:
-        return grid.number(start, width) * np.int32(10 ** (6 - width))
-    high, low = grid.number(start, 4), grid.number(start + 4, width - 4)
-    value: Numbers = high * np.int32(100) + low * np.int32(10 ** (6 - width))
-    return np.where((high < 0) | (low < 0), np.int32(-1), value)
+    high = grid.number(start, min(width, 4))
+    low = grid.number(start + 4, width - 4) if width > 4 else np.zeros(grid.rows, dtype=np.int32)
+    digits = high if width < 5 else high * np.int32(10 ** (width - 4)) + low
+    # Bytes that are no digits are struck before scaling, which would carry them past 32 bits.
+    return np.where((high < 0) | (low < 0), np.int32(-1), digits * np.int32(10 ** (6 - width)))
 
 
 def _days(values: dict[str, Numbers], fits: Mask) -> Numbers:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from hub_schemas.arrow import FAULT_SCHEMA
 from hub_schemas.contract import Contract
-from hub_schemas.model import Column, RowRule
 from hub_schemas.faults import HIDDEN, MAX_SHOWN, is_masked_whole, message, row_message
+from hub_schemas.model import Column, RowRule
 
 __all__ = ["FaultFrame"]
 
@@ -52,7 +52,7 @@ class FaultFrame:
         sent: dict[str, pl.Series],
         first: np.ndarray[Any, np.dtype[np.int64]],
     ) -> None:
-        """Rows whose key stands in an earlier row (`first` holds its number, 0 for rows that repeat nothing)."""
+        """Rows whose key stands in an earlier row, whose number is in `first` (0: repeats none)."""
         mask = pl.Series(first > 0)
         column = contract.column(names[0])
         together = f"{', '.join(names)} together must be" if len(names) > 1 else f"{names[0]} must be"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreThan, RowRule
 from hub_schemas.identifier_kinds import KINDS
+from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreThan, RowRule
 
 __all__ = [
     "FRICTIONLESS",

@@ -24,9 +24,9 @@ VAT_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 1)
 
 #: Prefixes of company numbers that Companies House gives out or has given out.
 COMPANY_PREFIXES: Final = (
-    "AC", "BR", "CE", "CS", "FC", "FE", "GE", "GN", "GS", "IC", "IP", "LP", "NA", "NC", "NF", "NI", "NL", "NO",
-    "NP", "NR", "NV", "NZ", "OC", "OE", "PC", "RC", "RS", "SA", "SC", "SE", "SF", "SG", "SI", "SL", "SO", "SP",
-    "SR", "SZ", "ZC",
+    "AC", "BR", "CE", "CS", "FC", "FE", "GE", "GN", "GS", "IC", "IP", "LP", "NA", "NC", "NF", "NI", "NL",
+    "NO", "NP", "NR", "NV", "NZ", "OC", "OE", "PC", "RC", "RS", "SA", "SC", "SE", "SF", "SG", "SI", "SL",
+    "SO", "SP", "SR", "SZ", "ZC",
 )  # fmt: skip
 
 # Two letters to begin a national insurance number (HMRC manual NIM39110).
@@ -85,12 +85,12 @@ def upn_holds(number: str) -> bool:
 
 
 def uln_holds(number: str) -> bool:
-    """Weighted sum of the ten digits, weights 10..1, leaves 10 when divided by 11 (Learning Records Service)."""
+    """Sum of the ten digits by weights 10..1 leaves 10 when divided by 11 (Learning Records Service)."""
     return sum(int(digit) * weight for digit, weight in zip(number, range(10, 0, -1), strict=True)) % 11 == 10
 
 
 def pnc_holds(number: str) -> bool:
-    """Check letter of YYYY/NNNNNNNL: two-digit year and serial as one number, mod 23 (Home Office PNC manual)."""
+    """Check letter of YYYY/NNNNNNNL: two-digit year and serial as one number, mod 23 (PNC user manual)."""
     return PNC_LETTERS[int(number[2:4] + number[5:12]) % 23] == number[12]
 
 
@@ -165,8 +165,8 @@ _ALL: Final = (
          check=uln_holds),
     Kind("pnc-id", "PNC identifier", "[0-9]{4}/[0-9]{7}[ABCDEFGHJKLMNPQRTUVWXYZ]",
          "year/serial and a check letter", "2008/0056112M", tidy=_tidy_pnc, check=pnc_holds),
-    Kind("uprn", "unique property reference number", "[1-9][0-9]{0,11}", "up to twelve digits", "100023336956",
-         tidy=_tidy_uprn),
+    Kind("uprn", "unique property reference number", "[1-9][0-9]{0,11}", "up to twelve digits",
+         "100023336956", tidy=_tidy_uprn),
     Kind("postcode", "postcode", f"(?:{_OUTWARD}) {_INWARD}|GIR 0AA", "a full postcode", "SW1A 1AA",
          tidy=_tidy_postcode),
     Kind("company-number", "company number",
@@ -179,8 +179,8 @@ _ALL: Final = (
          tidy=_tidy_sic),
     Kind("utr", "unique taxpayer reference", "[0-9]{10}", "ten digits, the first a check digit", "1955839661",
          tidy=_tidy_utr, check=utr_holds),
-    Kind("vat", "VAT number", "[0-9]{9}|[0-9]{12}|(?:GD|HA)[0-9]{3}", "nine digits, the last two check digits",
-         "GB 980 7806 84", tidy=_tidy_vat, check=vat_holds),
+    Kind("vat", "VAT number", "[0-9]{9}|[0-9]{12}|(?:GD|HA)[0-9]{3}",
+         "nine digits, the last two check digits", "GB 980 7806 84", tidy=_tidy_vat, check=vat_holds),
 )  # fmt: skip
 #: Every kind of identifier by its name in contracts.
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _ALL}

@@ -76,7 +76,7 @@ def _vat(grid: Grid) -> Mask:
     return holds
 
 
-# Kinds that are decided by the bytes alone: the widths they come in, and the check (which looks at every byte).
+# Kinds that are decided by the bytes alone: the widths they come in, and a check that looks at every byte.
 _GRIDS: Final[dict[str, tuple[tuple[int, Callable[[Grid], Mask]], ...]]] = {
     "nhs-number": ((10, _nhs),),
     "upn": ((13, _upn),),

@@ -9,8 +9,8 @@ import polars as pl
 
 from hub_schemas.checked_column import Checked
 from hub_schemas.contract import Contract
-from hub_schemas.model import OPERATORS, Quality
 from hub_schemas.fault_frame import FaultFrame
+from hub_schemas.model import OPERATORS, Quality
 from hub_schemas.uniqueness import SeenKeys
 
 __all__ = ["Measures"]

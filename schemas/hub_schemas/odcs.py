@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 
 from hub_schemas import cells
 from hub_schemas.contract import Contract
-from hub_schemas.problems import ContractError, Problem
 from hub_schemas.model import (
     BothOrNeither,
     Cell,
@@ -27,6 +26,7 @@ from hub_schemas.model import (
 from hub_schemas.odcs_columns import ReadColumn, read_column
 from hub_schemas.odcs_quality import freshness, table_quality
 from hub_schemas.odcs_reader import Node
+from hub_schemas.problems import ContractError, Problem
 from hub_schemas.yamlsafe import MAX_BYTES, read_yaml
 
 __all__ = ["load_contract"]
@@ -36,14 +36,19 @@ _VERSION: Final = re.compile(
     r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(-[0-9A-Za-z.-]{1,40})?", re.ASCII
 )
 _ROOT: Final = frozenset(
-    "version kind apiVersion id name tenant tags status servers dataProduct description domain schema support "
-    "price team roles slaDefaultElement slaProperties authoritativeDefinitions customProperties "
-    "contractCreatedTs".split()
-)
+    [
+        "version", "kind", "apiVersion", "id", "name", "tenant", "tags", "status", "servers", "dataProduct",
+        "description", "domain", "schema", "support", "price", "team", "roles", "slaDefaultElement",
+        "slaProperties", "authoritativeDefinitions", "customProperties", "contractCreatedTs",
+    ]
+)  # fmt: skip
 _TABLE: Final = frozenset(
-    "id name physicalType description businessName authoritativeDefinitions tags customProperties logicalType "
-    "physicalName dataGranularityDescription properties relationships quality".split()
-)
+    [
+        "id", "name", "physicalType", "description", "businessName", "authoritativeDefinitions", "tags",
+        "customProperties", "logicalType", "physicalName", "dataGranularityDescription", "properties",
+        "relationships", "quality",
+    ]
+)  # fmt: skip
 _CUSTOM: Final = frozenset(
     {
         "refusalThreshold",

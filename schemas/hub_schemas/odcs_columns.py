@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Any, Final, cast, get_args
 
 from hub_schemas import cells
+from hub_schemas.identifier_kinds import KINDS
+from hub_schemas.layouts import TIMEZONES, from_java, layouts
 from hub_schemas.model import (
     CLASSIFICATIONS,
     DEFAULT_DATE_FORMATS,
@@ -19,8 +21,6 @@ from hub_schemas.model import (
     Reference,
     Type,
 )
-from hub_schemas.identifier_kinds import KINDS
-from hub_schemas.layouts import TIMEZONES, from_java, layouts
 from hub_schemas.odcs_quality import ColumnRules, column_quality
 from hub_schemas.odcs_reader import Node
 from hub_schemas.patterns import PatternError, compile_pattern
@@ -30,11 +30,14 @@ __all__ = ["ReadColumn", "read_column"]
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _RESERVED: Final = ("row_number",)
 _KNOWN: Final = frozenset(
-    "id name physicalType description businessName authoritativeDefinitions tags customProperties primaryKey "
-    "primaryKeyPosition logicalType logicalTypeOptions physicalName required unique partitioned "
-    "partitionKeyPosition classification encryptedName transformSourceObjects transformLogic "
-    "transformDescription examples criticalDataElement relationships quality items properties".split()
-)
+    [
+        "id", "name", "physicalType", "description", "businessName", "authoritativeDefinitions", "tags",
+        "customProperties", "primaryKey", "primaryKeyPosition", "logicalType", "logicalTypeOptions",
+        "physicalName", "required", "unique", "partitioned", "partitionKeyPosition", "classification",
+        "encryptedName", "transformSourceObjects", "transformLogic", "transformDescription", "examples",
+        "criticalDataElement", "relationships", "quality", "items", "properties",
+    ]
+)  # fmt: skip
 CUSTOM: Final = frozenset({"identifier", "linkageRole", "format", "missingValues", "references"})
 _TYPES: Final = get_args(Type)
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -48,8 +51,8 @@ _OPTIONS: Final[dict[str, frozenset[str]]] = {
 }
 # What a whole number of that width can hold; i64 is what every column holds anyway.
 _WIDTHS: Final = {
-    "i8": (-(2**7), 2**7 - 1), "i16": (-(2**15), 2**15 - 1), "i32": (-(2**31), 2**31 - 1), "i64": (None, None),
-    "u8": (0, 2**8 - 1), "u16": (0, 2**16 - 1), "u32": (0, 2**32 - 1),
+    "i8": (-(2**7), 2**7 - 1), "i16": (-(2**15), 2**15 - 1), "i32": (-(2**31), 2**31 - 1),
+    "i64": (None, None), "u8": (0, 2**8 - 1), "u16": (0, 2**16 - 1), "u32": (0, 2**32 - 1),
 }  # fmt: skip
 _PERSONAL_KINDS: Final = ("nhs-number", "nino", "upn", "uln", "pnc-id", "utr")
 _PERSONAL_ROLES: Final = frozenset(LINKAGE_ROLES) - {"uprn", "postcode"}

@@ -1,5 +1,4 @@
-"""Quality checks of the standard: those about each row become the column's own rules, the rest measure the
-dataset.
+"""Quality checks of the standard: those about every row become rules of the column, others are measured.
 
 `nullValues`, `invalidValues` and `duplicateValues` with `mustBe: 0` say that no row may fail, so each row
 that does is a fault of its own (required, enum or pattern, unique). With any other bound they are measured
@@ -197,8 +196,7 @@ _DAYS: Final[dict[str, float]] = {
 
 
 def freshness(root: Node, table: str, columns: dict[str, Column]) -> tuple[Quality, ...]:
-    """The `freshness` and `latency` promises (slaProperties) whose element is a date or timestamp of this
-    table.
+    """The `freshness` and `latency` promises (slaProperties) about a date or timestamp of this table.
 
     Other service levels, and those about other tables, are words between people and are left alone.
     """

@@ -1,4 +1,4 @@
-"""Reading parts of a parsed YAML document: each accessor checks the type and notes the place of what is wrong."""
+"""Reading parts of a parsed document: each accessor checks the type and notes the place of what is wrong."""
 
 from __future__ import annotations
 

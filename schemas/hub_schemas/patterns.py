@@ -1,14 +1,15 @@
-"""Patterns: the part of regular expressions in which every engine says the same.
+r"""Patterns: the part of regular expressions in which every engine says the same.
 
 A contract's pattern is read by a parser of our own and written out again, once for RE2 (single records) and
 once for the Rust engine inside polars (columns). Both run in linear time. What they would read differently
-is made explicit (\\d \\w \\s \\b are ASCII, `.` is anything but a line feed) or refused: look-around,
+is made explicit (\d \w \s \b are ASCII, `.` is anything but a line feed) or refused: look-around,
 back-references, named groups, flags, Unicode properties. A pattern must match the whole value; ^ and $ at
 its ends say so and are dropped.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,8 @@ MAX_DEPTH: Final = 20
 
 _CLASSES: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\x{9}-\\x{d}\\x{20}"}
 _CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
+_CODE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
+_PLAIN: Final = " !\"#%',/:;<=>@_`~"
 _WORD_BOUNDARY: Final = "\0"  # a mark no rendered literal can hold; replaced for each engine
 
 
@@ -30,10 +33,14 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern for each engine. `re2` is for `re2.fullmatch`; `rust` carries its own anchors."""
+    """A pattern for each engine. `re2` is for `re2.fullmatch`; `rust` carries its own anchors.
+
+    `portable` is for documents: no anchors, and spelt so that Python, ECMAScript and XML Schema read it alike.
+    """
 
     re2: str
     rust: str
+    portable: str
 
 
 def compile_pattern(source: str) -> Pattern:
@@ -47,6 +54,7 @@ def compile_pattern(source: str) -> Pattern:
     pattern = Pattern(
         re2=body.replace(_WORD_BOUNDARY, "\\b"),
         rust="\\A(?:" + body.replace(_WORD_BOUNDARY, "(?-u:\\b)") + ")\\z",
+        portable=_CODE.sub(_readable, body).replace(_WORD_BOUNDARY, "\\b"),
     )
     _must_compile(pattern)
     return pattern
@@ -61,6 +69,13 @@ def _must_compile(pattern: Pattern) -> None:
         re2.compile(pattern.re2, options)
     except re2.error as error:
         raise PatternError(f"the pattern cannot be compiled ({error})") from None
+
+
+def _readable(code: re.Match[str]) -> str:
+    sign = chr(int(code[1], 16))
+    if sign.isascii() and sign.isprintable():
+        return sign if sign in _PLAIN else f"\\{sign}"
+    return sign if sign.isprintable() else f"\\u{ord(sign):04x}"
 
 
 def _literal(sign: str) -> str:
@@ -225,7 +240,7 @@ class _Parser:
         return name
 
     def class_member(self) -> tuple[str, str | None]:
-        """One member: (rendered, sign) where sign is None for \\d and its like."""
+        """One member: (rendered, sign), where sign is None for the short classes."""
         if self.peek() == "":
             raise self.fail("] expected")
         if self.peek() != "\\":

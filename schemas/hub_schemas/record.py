@@ -16,8 +16,8 @@ import marshmallow as ma
 import re2
 
 from hub_schemas import cells
-from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreThan, RowRule
 from hub_schemas.faults import RuleMessage, message, row_message, written
+from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreThan, RowRule
 from hub_schemas.patterns import compile_pattern
 
 __all__ = ["marshmallow_schema", "record_rules"]

@@ -32,11 +32,11 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise _refused(event, "aliases (*name) are not accepted; write the value out")
         self.depth += 1
         self.nodes += 1
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if self.depth > MAX_DEPTH:
             raise _refused(event, f"nested more than {MAX_DEPTH} deep")
         if self.nodes > MAX_NODES:

@@ -33,7 +33,7 @@ def columnar_rules(faults: Any) -> dict[int, dict[str, list[str]]]:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(contracts_with_rows())
 def test_every_cell_gets_the_same_verdict_from_both_validators(
     case: tuple[Contract, list[dict[str, str | None]]],
@@ -47,7 +47,7 @@ def test_every_cell_gets_the_same_verdict_from_both_validators(
         assert {name: sorted(rules) for name, rules in columnar[number].items()} == expected, row
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(contracts_with_rows())
 def test_accepted_rows_hold_the_values_that_marshmallow_loads(
     case: tuple[Contract, list[dict[str, str | None]]],
@@ -66,7 +66,7 @@ def test_accepted_rows_hold_the_values_that_marshmallow_loads(
     assert outcome.accepted.schema.names[1:] == contract.arrow_schema().names
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(contracts_with_rows(), st.integers(1, 5))
 def test_rows_add_up_whole_and_refused_ones_are_kept_as_they_were_sent(
     case: tuple[Contract, list[dict[str, str | None]]], size: int
@@ -88,7 +88,7 @@ def test_rows_add_up_whole_and_refused_ones_are_kept_as_they_were_sent(
     assert sorted(seen) == list(range(1, frame.height + 1))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(contracts_with_rows())
 def test_what_was_accepted_is_accepted_again_unchanged_by_the_receiving_side(
     case: tuple[Contract, list[dict[str, str | None]]],

@@ -67,7 +67,7 @@ def browser() -> Iterator[Browser]:
     program = told or next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if program is None:
         missing(
-            "no Chromium is installed (Debian and Ubuntu: apt-get install chromium); HUB_CHROMIUM says where one is"
+            "no Chromium is installed (Debian: apt-get install chromium); HUB_CHROMIUM names one"
         )
     from playwright.sync_api import sync_playwright
 

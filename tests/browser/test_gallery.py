@@ -8,7 +8,9 @@ from browser.gallery import GALLERY, create_gallery
 
 #: WCAG 2.2 level AA, and axe's best practices.
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-WIDTHS = {"desktop": 1100, "phone": 375, "zoomed to 400%": 320}
+WIDTHS = {"a desktop": 1100, "a phone": 375, "400% zoom": 320}
+#: Pages whose content differs with the width.
+ALSO_NARROW = {"home", "household", "result", "search-errors", "audit"}
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +22,31 @@ def gallery(serve):
 def violations(tab, axe):
     """What axe finds, as lines to read."""
     tab.evaluate(axe)
-    found = tab.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", AXE_RULES)
+    found = tab.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})",
+        AXE_RULES,
+    )
     return [
         f"{item['id']}: {item['help']}: {node['html'][:200]}"
         for item in found["violations"]
         for node in item["nodes"]
+        if not _known(item["id"], node["html"])
     ]
 
 
+def _known(rule, html):
+    """GOV.UK Frontend gives radio buttons that reveal fields aria-expanded, and knows that axe objects."""
+    return rule == "aria-allowed-attr" and "govuk-radios__input" in html and "aria-expanded" in html
+
+
 @pytest.mark.parametrize("name", GALLERY)
-def test_a_page_is_accessible_on_a_desktop_and_on_a_phone_and_never_wider_than_the_screen(
-    name, gallery, tab, axe
-):
+def test_a_page_is_accessible_and_never_wider_than_the_screen(name, gallery, tab, axe):
     tab.goto(f"{gallery}/gallery/{name}")
+    assert violations(tab, axe) == []
     for device, width in WIDTHS.items():
         tab.set_viewport_size({"width": width, "height": 800})
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, (
-            f"wider than the screen: {device}"
-        )
-    for width in (375, 1100):
-        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {device}"
+    if name in ALSO_NARROW:
         assert violations(tab, axe) == []
 
 
@@ -93,9 +100,12 @@ def test_charts_take_their_looks_from_the_style_sheet_and_show_one_drawing_for_t
 def test_the_text_of_charts_does_not_overlap_as_the_browser_draws_it(gallery, tab):
     tab.goto(f"{gallery}/gallery/result")
     overlapping = """() => [...document.querySelectorAll('svg.hub-chart__picture')].flatMap(svg => {
-        const boxes = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]).filter(b => b[1].width);
-        return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([b, q]) =>
-            p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 4 && q.top < p.bottom - 4).map(([b]) => `${a} / ${b}`));
+        const boxes = [...svg.querySelectorAll('text')]
+            .map(text => [text.textContent, text.getBoundingClientRect()]).filter(([_, box]) => box.width);
+        const touch = (p, q) => p.left < q.right - 1 && q.left < p.right - 1
+            && p.top < q.bottom - 4 && q.top < p.bottom - 4;
+        return boxes.flatMap(([a, p], i) =>
+            boxes.slice(i + 1).filter(([b, q]) => touch(p, q)).map(([b]) => `${a} / ${b}`));
     })"""
     for width in (1100, 700, 375, 320):
         tab.set_viewport_size({"width": width, "height": 800})

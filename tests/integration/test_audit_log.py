@@ -59,12 +59,17 @@ def test_every_bend_is_detected(written: Hub, bend: str) -> None:
 
 def test_swapped_entries_are_detected(written: Hub) -> None:
     for old, new in ((3, 100), (4, 3), (100, 4)):
-        _execute(written, "UPDATE audit_entries SET leaf_index = :new WHERE leaf_index = :old", old=old, new=new)
+        _execute(
+            written, "UPDATE audit_entries SET leaf_index = :new WHERE leaf_index = :old", old=old, new=new
+        )
     assert not auditing.verify(written).ok
 
 
 def test_a_database_rolled_back_behind_the_published_checkpoint_is_detected(written: Hub) -> None:
-    _execute(written, "DELETE FROM audit_subjects WHERE entry_id IN (SELECT id FROM audit_entries WHERE leaf_index >= 7)")
+    _execute(
+        written,
+        "DELETE FROM audit_subjects WHERE entry_id IN (SELECT id FROM audit_entries WHERE leaf_index >= 7)",
+    )
     _execute(written, "DELETE FROM audit_entries WHERE leaf_index >= 7")
     _execute(written, "DELETE FROM audit_checkpoints WHERE size = 12")
     found = auditing.verify(written)

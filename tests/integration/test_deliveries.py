@@ -7,9 +7,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hub_schemas import library
-from support.hubs import principal_of
-from support.sealing import PART, Parcel, Sender
 
 from hub.audit import log as audit
 from hub.catalogue import store as catalogue
@@ -20,6 +17,9 @@ from hub.policy.decide import whole_file
 from hub.workflows import overview, publish
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain, work_once
+from hub_schemas import library
+from support.hubs import principal_of
+from support.sealing import PART, Parcel, Sender
 
 CONTRACT = library.load("police.establishment")
 GOOD = [
@@ -191,7 +191,9 @@ def test_bytes_that_do_not_match_the_manifest_fail_the_delivery(hub: Hub, sender
 def test_keys_of_another_delivery_do_not_open(hub: Hub, sender: Sender) -> None:
     other = sender.pack(CONTRACT, GOOD)
     parcel = sender.pack(
-        CONTRACT, GOOD, bend=lambda m: m["files"][0].update(key_material=other.manifest["files"][0]["key_material"])
+        CONTRACT,
+        GOOD,
+        bend=lambda m: m["files"][0].update(key_material=other.manifest["files"][0]["key_material"]),
     )
     assert "does not open" in _failed(hub, sender, parcel)
 

@@ -1,4 +1,4 @@
-"""What comes of a plugin that uses too much memory, processes, time or output: the hub stays up and says so."""
+"""What comes of a plugin that uses too much memory, processes, time or output: the hub stays up and tells."""
 
 from __future__ import annotations
 

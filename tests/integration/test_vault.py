@@ -129,7 +129,9 @@ def test_swapped_columns_are_noticed(stored: tuple[Hub, StoredFile]) -> None:
     bent = {name: json.dumps(entry) for name, entry in material.items()}
     with pytest.raises(Invalid, match="changed or swapped"):
         hub.vault.read(
-            StoredFile(file.object_key, file.binding, json.dumps(bent).encode(), 3, file.key), ["surname"], EVERYTHING
+            StoredFile(file.object_key, file.binding, json.dumps(bent).encode(), 3, file.key),
+            ["surname"],
+            EVERYTHING,
         )
 
 

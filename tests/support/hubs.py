@@ -32,7 +32,9 @@ def migrate(url: str) -> None:
 
 def make_hub(folder: Path, database_url: str, **settings: Any) -> Hub:
     """A hub in `folder` on a migrated database."""
-    chosen = load_settings(folder, environ={}, database_url=database_url, public_url="http://hub.test", **settings)
+    chosen = load_settings(
+        folder, environ={}, database_url=database_url, public_url="http://hub.test", **settings
+    )
     folder.mkdir(parents=True, exist_ok=True)
     Keyring.create(chosen.keys_dir, chosen.key_passphrase)
     return open_hub(chosen)
@@ -43,7 +45,9 @@ def principal_of(hub: Hub, slug: str, *roles: str, kind: Any = "person", name: s
     with hub.database.write() as session:
         known = {item.slug: item for item in identities.list_organisations(session)}
         home = known.get(slug) or identities.add_organisation(session, slug, slug)
-    return Principal(kind, name or f"{kind}-{slug}-{'-'.join(roles)}", "somebody", home.id, slug, frozenset(roles))
+    return Principal(
+        kind, name or f"{kind}-{slug}-{'-'.join(roles)}", "somebody", home.id, slug, frozenset(roles)
+    )
 
 
 @pytest.fixture

@@ -17,6 +17,13 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hub.identity.principal import Principal
+from hub.intake.store import Delivery
+from hub.vault.material import PARQUET_PATH, MaterialHandler
+from hub.workflows import enrolling, publish
+from hub.workflows.hub import Hub
+from hub.workflows.work import drain
 from hub_schemas import Checker, Contract
 from hub_schemas.delivery import (
     FOOTER_KEY,
@@ -28,13 +35,6 @@ from hub_schemas.delivery import (
     sealing_suite,
     sign_manifest,
 )
-
-from hub.identity.principal import Principal
-from hub.intake.store import Delivery
-from hub.vault.material import PARQUET_PATH, MaterialHandler
-from hub.workflows import enrolling, publish
-from hub.workflows.hub import Hub
-from hub.workflows.work import drain
 
 PART = 4096
 
@@ -71,7 +71,10 @@ class Sender:
     ) -> Parcel:  # fmt: skip
         """Check, seal and sign. `bend` changes the manifest before it is signed; `typed` the rows behind its back."""
         headers = [column.source_name for column in contract.columns]
-        frame = pl.DataFrame([{name: row.get(name) for name in headers} for row in rows], schema=dict.fromkeys(headers, pl.String))
+        frame = pl.DataFrame(
+            [{name: row.get(name) for name in headers} for row in rows],
+            schema=dict.fromkeys(headers, pl.String),
+        )
         outcome = Checker(contract).check_text(frame)
         delivery = uuid.uuid4().hex
         accepted = typed(outcome.accepted)
@@ -82,7 +85,9 @@ class Sender:
         files, listed = {}, []
         for role, table in tables.items():
             kinds = dict.fromkeys(table.column_names, "personal") if role == "faults" else classes
-            data, material = self._seal(delivery, role, table, {n: kinds[n] for n in table.column_names if n not in open_columns})
+            data, material = self._seal(
+                delivery, role, table, {n: kinds[n] for n in table.column_names if n not in open_columns}
+            )
             files[role] = data
             listed.append(
                 {

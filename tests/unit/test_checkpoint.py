@@ -10,7 +10,9 @@ NOTE = sign(Checkpoint("example.test/audit", 7, b"r" * 32), KEY)
 
 
 def test_a_signed_checkpoint_reads_back() -> None:
-    assert verify(NOTE, "example.test/audit", KEY.public_key()) == Checkpoint("example.test/audit", 7, b"r" * 32)
+    assert verify(NOTE, "example.test/audit", KEY.public_key()) == Checkpoint(
+        "example.test/audit", 7, b"r" * 32
+    )
 
 
 def test_its_form_is_that_of_a_signed_note() -> None:

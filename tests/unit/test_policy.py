@@ -56,7 +56,11 @@ def test_without_columns_everything_the_agreement_gives_is_granted() -> None:
         (replace(ASKED, plugin="workforce"), AGREEMENT, "does not name the plugin workforce"),
         (replace(ASKED, purpose="curiosity"), AGREEMENT, "serves another purpose"),
         (replace(ASKED, agreement="another"), AGREEMENT, "not the one asked for"),
-        (replace(ASKED, on=date(2027, 1, 1)), AGREEMENT, "holds from 2026-01-01 to 2026-12-31, not on 2027-01-01"),
+        (
+            replace(ASKED, on=date(2027, 1, 1)),
+            AGREEMENT,
+            "holds from 2026-01-01 to 2026-12-31, not on 2027-01-01",
+        ),
         (replace(ASKED, on=date(2025, 12, 31)), AGREEMENT, "not on 2025-12-31"),
         (ASKED, replace(AGREEMENT, state=AgreementState.DRAFT), "is draft, not active"),
         (ASKED, replace(AGREEMENT, state=AgreementState.WITHDRAWN), "is withdrawn, not active"),
@@ -83,7 +87,12 @@ def test_no_grant_ever_holds_a_column_outside_the_agreement(
 ) -> None:
     agreement = replace(AGREEMENT, state=state)
     asked = Asked(
-        operation, "schools.attendance", organisation, date(2026, 6, 1) + timedelta(days), columns, plugin=plugin
+        operation,
+        "schools.attendance",
+        organisation,
+        date(2026, 6, 1) + timedelta(days),
+        columns,
+        plugin=plugin,
     )
     with_it, without_it = decide(asked, [agreement]), decide(asked, [])
     assert without_it.grant is None, "removing an agreement never widens access"

@@ -12,6 +12,7 @@ from hub_sdk.context import Context
 from hub_sdk.hooks import PROJECT, REQUIRED_HOOKS, PluginHooks
 from hub_sdk.manifest import SDK_VERSION, Manifest
 from hub_sdk.report import RunOutput
+from hub_sdk.wire import is_entry_point
 
 
 class LoadedPlugin:
@@ -51,9 +52,9 @@ class LoadedPlugin:
 
 def load_object(reference: str) -> Any:
     """The object behind `module:Name`, as entry points write it. Imports the module, so never in the hub."""
-    module, separator, name = reference.partition(":")
-    if not separator or not name:
+    if not is_entry_point(reference):
         raise FormatError("", f"{reference[:100]!r} is not of the form module:Class")
+    module, _, name = reference.partition(":")
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)

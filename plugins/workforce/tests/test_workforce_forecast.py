@@ -239,6 +239,22 @@ class TestConformal:
             assert measured > 2500
             assert held / measured == pytest.approx(confidence, abs=0.03)
 
+    def test_past_intervals_are_judged_by_what_came_after_them_only(self):
+        # Fifty series, one month ahead: months of ordinary errors, then one in which every forecast is far off.
+        ordinary = 100 + np.linspace(1, 10, 50)
+        actual = np.stack([ordinary, ordinary, ordinary, np.full(50, 400.0)], axis=1)[:, :, None]
+        level = np.full_like(actual, 100.0)
+        scale = np.ones((50, 4))
+        found = calibrate(Backtest((24, 25, 26, 27), actual, level, level, scale, scale))
+        # The first origin is left out and the second has nothing before it. The third holds for the
+        # ceil(51 x confidence) smallest errors, which were the same the month before; the fourth for none.
+        assert found.coverage == {0.80: (41, 100), 0.95: (49, 100)}
+
+    def test_the_next_interval_is_as_wide_as_the_past_errors_of_what_was_used(self, make_panel):
+        test = backtest(make_panel(2), 3)
+        past = conformal.scores(test.actual, as_used(test), test.noise[:, :, None])[:, 1:]
+        assert calibrate(test).scores[0, 0.80] == conformal.quantile(past, 0.80)
+
 
 class TestOutlook:
     def test_low_counts_wear_a_badge(self, make_panel):

@@ -136,6 +136,20 @@ class TestLoad:
         days = 365.25 / 12
         assert row["internal_hours"] == pytest.approx(400 * 0.05 * days / 7, rel=0.03)
 
+    def test_prevention_counts_as_planned_when_response_work_has_crowded_it_out(self, force):
+        found = self.found(force(drift=0.15, drift_weeks=20))
+        row = found.load.filter((pl.col("basis") == "recorded") & (pl.col("team") == "Response East")).tail(1)
+        assert row["proactive_hours"].item() == pytest.approx(400 * 0.2 * 30 / 7, rel=0.01)
+
+    def test_a_team_that_is_no_longer_there_has_no_months_ahead(self, force):
+        made = force()
+        gone = (pl.col("team") == "Response West") & (pl.col("month") > date(2026, 1, 1))
+        found = find(
+            made.incidents(), made.recording(), made.establishment().filter(~gone), PERIOD, Settings()
+        )
+        ahead = found.load.filter(pl.col("basis") == "forecast")
+        assert set(ahead["team"]) == {"Response East"}
+
     def test_response_hours_that_incidents_do_not_explain_are_told(self, force):
         made = force(drift=0.25, drift_weeks=14, incidents_a_month=200.0)
         found = self.found(made)

@@ -1,0 +1,60 @@
+"""Sending a package: only what the hub has not got yet, so that a cut at any point costs at most one part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from .errors import HubRefused, HubUnreachable
+
+if TYPE_CHECKING:
+    from .client import HubClient
+    from .packing import Package
+
+__all__ = ["send"]
+
+_ROUNDS: Final = 3
+_CONFLICT: Final = 409
+
+
+def send(client: HubClient, package: Package, progress: Callable[[int, int], None]) -> str:
+    """Send what is missing and say that it is complete; the state the hub gives.
+
+    Sending a package again, whole or in part, has no further effect.
+
+    Args:
+        progress: told the bytes the hub has and the bytes there are.
+
+    Raises:
+        HubUnreachable: when the connection is cut; sending again goes on where it stopped.
+        HubRefused: when the hub does not take the delivery.
+    """
+    for attempt in range(_ROUNDS):
+        answer = client.open_delivery(package.manifest, package.signature)
+        if answer["state"] != "uploading":
+            progress(package.size, package.size)
+            return str(answer["state"])
+        _send_parts(client, package, [(item["role"], item["part"]) for item in answer["missing"]], progress)
+        try:
+            return str(client.complete(package.id)["state"])
+        except HubRefused as error:
+            # The hub may have lost a part after it had thanked for it; then it says so, and is asked again.
+            if error.status != _CONFLICT or attempt == _ROUNDS - 1:
+                raise
+    raise HubUnreachable("The hub keeps losing parts of this delivery.", "Tell the hub's operator.")
+
+
+def _send_parts(
+    client: HubClient, package: Package, missing: list[tuple[str, int]], progress: Callable[[int, int], None]
+) -> None:
+    known = {file["role"]: file for file in package.manifest["files"]}
+    sizes = {
+        (role, part): min(package.part_size, known[role]["size"] - (part - 1) * package.part_size)
+        for role, part in missing
+    }
+    done = package.size - sum(sizes.values())
+    progress(done, package.size)
+    for role, part in missing:
+        client.put_part(package.id, role, part, package.part(role, part))
+        done += sizes[role, part]
+        progress(done, package.size)
