@@ -77,7 +77,8 @@ build() { # build TARGET
 serves() { # serves CONTAINER: start the hub in it and ask whether it is ready
     local server status=1
     "${buildah[@]}" run "$1" -- hub init >/dev/null || return 1
-    "${buildah[@]}" run --network host --env HUB_HOST=127.0.0.1 --env "HUB_PORT=$port" "$1" -- hub serve &
+    "${buildah[@]}" run --network host --env HUB_HOST=127.0.0.1 --env "HUB_PORT=$port" "$1" -- hub serve --no-work \
+        >"$store/hub.log" 2>&1 &
     server=$!
     for _ in $(seq 60); do
         if python3 - "http://127.0.0.1:$port/readyz" 2>/dev/null <<'PYTHON'; then
@@ -133,6 +134,6 @@ if $start; then
     step "Loading the plugins in the worker's image"
     list_plugins
     step "Starting the hub from its image on 127.0.0.1:$port"
-    try_hub || fail "The hub's image was built, but the hub did not become ready."
+    try_hub || fail "The hub's image was built, but the hub did not become ready; see $store/hub.log"
     step "It serves."
 fi

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from .errors import ConfigError
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
+
     from hub_schemas import Contract, Outcome
 
     from .sources import Batch, Source, Spoilt
@@ -97,7 +99,9 @@ def find_contract(name: str) -> Contract:
         try:
             return library.load(name.removeprefix(LIBRARY))
         except KeyError as error:
-            raise ConfigError(str(error.args[0]).capitalize() + ".", "Write it as library:schools.attendance.") from None
+            raise ConfigError(
+                str(error.args[0]).capitalize() + ".", "Write it as library:schools.attendance."
+            ) from None
     path = Path(name)
     if not path.is_file():
         known = name in library.names()
@@ -108,7 +112,9 @@ def find_contract(name: str) -> Contract:
     except ContractError as error:
         listed = "\n".join(f"  {problem}" for problem in error.problems[:20])
         more = f"\n  and {len(error.problems) - 20} more" if len(error.problems) > 20 else ""
-        raise ConfigError(f"The contract {name} cannot be used:\n{listed}{more}", "Mend these places.") from None
+        raise ConfigError(
+            f"The contract {name} cannot be used:\n{listed}{more}", "Mend these places."
+        ) from None
 
 
 def check_source(contract: Contract, source: Source, summary: Summary) -> Iterator[Outcome]:
@@ -138,7 +144,9 @@ def check_source(contract: Contract, source: Source, summary: Summary) -> Iterat
         last = outcome
         yield outcome
     if last is None:
-        empty = _named(_no_rows(reading.columns), match.names, keep_unknown=contract.unexpected_columns == "fault")
+        empty = _named(
+            _no_rows(reading.columns), match.names, keep_unknown=contract.unexpected_columns == "fault"
+        )
         last = checker.check_text(empty)
     whole = checker.finish()
     _report_whole(summary, whole, blocking=checker.blocking)
@@ -149,7 +157,9 @@ def _report_whole(summary: Summary, whole: pa.Table, *, blocking: bool) -> None:
     for fault in whole.to_pylist():
         words = f"{fault['column']}: {fault['message']}" if fault["column"] else fault["message"]
         # Columns that every row needs were found missing before any row was read.
-        harmless = not blocking or fault["message"].startswith("warning: ") or fault["rule"] == "missing-label"
+        harmless = (
+            not blocking or fault["message"].startswith("warning: ") or fault["rule"] == "missing-label"
+        )
         (summary.warnings if harmless else summary.blocking).append(words)
 
 
@@ -159,17 +169,25 @@ def _no_rows(columns: Sequence[str]) -> pa.Table:
     return pa.table([pa.array([], pa.string()) for _ in columns], names=list(columns))
 
 
-def _named(table: pa.Table, names: Sequence[str | None], *, keep_unknown: bool) -> pa.Table:
-    """The table under the contract's headers, without columns it does not know unless they are faults."""
-    kept = [index for index, name in enumerate(names) if keep_unknown or name is not None]
-    labels = [names[index] if names[index] is not None else table.column_names[index] for index in kept]
-    return table.select(kept).rename_columns(labels)
+def _named(table: pa.Table, names: Sequence[str | None], *, keep_unknown: bool) -> pl.DataFrame:
+    """The table under the contract's headers, without columns it does not know unless they are faults.
+
+    Made column by column: polars gives a nameless column of an Arrow table a name of its own.
+    """
+    import polars as pl
+
+    columns = {}
+    for label, name, column in zip(table.column_names, names, table.columns, strict=True):
+        if name is not None or keep_unknown:
+            columns[label if name is None else name] = pl.Series(column, dtype=pl.String)
+    return pl.DataFrame(columns)
 
 
 def _set_apart(contract: Contract, outcome: Outcome, batch: Batch, names: Sequence[str | None]) -> Outcome:
     """The outcome with spoilt rows refused for what is wrong with them, and their cells as they were sent."""
     import pyarrow as pa
     import pyarrow.compute as pc
+
     from hub_schemas import FAULT_SCHEMA, Outcome
     from hub_schemas.delivery import ROW_NUMBER
 
@@ -179,11 +197,18 @@ def _set_apart(contract: Contract, outcome: Outcome, batch: Batch, names: Sequen
         return table.filter(pc.invert(pc.is_in(table[key], rows)))
 
     refused = pa.Table.from_pylist(
-        [_as_sent(contract, spoilt, names, ROW_NUMBER) for spoilt in batch.spoilt], schema=outcome.refused.schema
+        [_as_sent(contract, spoilt, names, ROW_NUMBER) for spoilt in batch.spoilt],
+        schema=outcome.refused.schema,
     )
     faults = pa.Table.from_pylist(
         [
-            {"row": spoilt.row, "column": None, "value_shown": "", "rule": spoilt.rule, "message": spoilt.message}
+            {
+                "row": spoilt.row,
+                "column": None,
+                "value_shown": "",
+                "rule": spoilt.rule,
+                "message": spoilt.message,
+            }
             for spoilt in batch.spoilt
         ],
         schema=FAULT_SCHEMA,
@@ -195,7 +220,11 @@ def _set_apart(contract: Contract, outcome: Outcome, batch: Batch, names: Sequen
     )
 
 
-def _as_sent(contract: Contract, spoilt: Spoilt, names: Sequence[str | None], row_number: str) -> dict[str, object]:
+def _as_sent(
+    contract: Contract, spoilt: Spoilt, names: Sequence[str | None], row_number: str
+) -> dict[str, object]:
     """A spoilt row's cells under the columns they stand below, as far as it has any."""
     by_header = {name: cell for name, cell in zip(names, spoilt.cells, strict=False) if name is not None}
-    return {row_number: spoilt.row} | {column.name: by_header.get(column.source_name) for column in contract.columns}
+    return {row_number: spoilt.row} | {
+        column.name: by_header.get(column.source_name) for column in contract.columns
+    }

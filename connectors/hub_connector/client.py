@@ -136,7 +136,8 @@ class HubClient:
             answer = None
         if not isinstance(answer, dict):
             raise HubUnreachable(
-                f"What answers at {self._url} is not a JoinedUp Hub (no JSON came back).", "Check the hub's address."
+                f"What answers at {self._url} is not a JoinedUp Hub (no JSON came back).",
+                "Check the hub's address.",
             )
         return answer
 
@@ -205,7 +206,9 @@ class HubClient:
         self._token_until = time.monotonic() + max(0.0, float(answer.get("expires_in", 60)) - 30)
         return self._token
 
-    def _refusal(self, response: httpx.Response, what: str = "", hint: str = "") -> HubRefused | HubUnreachable:
+    def _refusal(
+        self, response: httpx.Response, what: str = "", hint: str = ""
+    ) -> HubRefused | HubUnreachable:
         """The error for an answer that is no success, in the hub's own words (RFC 9457) where it gives any."""
         try:
             problem = response.json()

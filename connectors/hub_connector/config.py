@@ -96,12 +96,16 @@ def load_config(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration {path} is not valid TOML: {error}.", "Mend that place.") from None
+        raise ConfigError(
+            f"The configuration {path} is not valid TOML: {error}.", "Mend that place."
+        ) from None
     problems: list[str] = []
     config = _build(path.resolve(), document, problems)
     if problems or config is None:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(f"The configuration {path} cannot be used:\n{listed}", "Mend these places and try again.")
+        raise ConfigError(
+            f"The configuration {path} cannot be used:\n{listed}", "Mend these places and try again."
+        )
     return config
 
 
@@ -189,7 +193,9 @@ def read_interval(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text.strip())
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
     if seconds < 10:
-        raise ConfigError(f"{text!r} is no interval.", "Write for example 30m, 6h or 1d (ten seconds at least).")
+        raise ConfigError(
+            f"{text!r} is no interval.", "Write for example 30m, 6h or 1d (ten seconds at least)."
+        )
     return seconds
 
 
@@ -200,7 +206,13 @@ def check_url(url: str, allow_http: bool) -> None:
         ConfigError: when it is no web address, or not encrypted and not on this machine.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.query
+        or parts.fragment
+    ):
         raise ConfigError(f"{url!r} is not a hub's address.", "It looks like https://hub.example.gov.uk")
     local = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if parts.scheme == "http" and not (local or allow_http):

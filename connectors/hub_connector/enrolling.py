@@ -93,7 +93,9 @@ def example_config() -> str:
         "key": "hub-connector.key", "sealing": "hub-connector.sealing.json", "state": ".hub-connector",
     }  # fmt: skip
     return _TEMPLATE.format(
-        **{name: _toml(value) for name, value in values.items()}, organisation="Example Council", hub="Example Hub"
+        **{name: _toml(value) for name, value in values.items()},
+        organisation="Example Council",
+        hub="Example Hub",
     )
 
 

@@ -24,7 +24,9 @@ def private_folder(path: Path) -> Path:
         if os.name == "posix":
             path.chmod(0o700)
     except OSError as error:
-        raise ConfigError(f"The folder {path} cannot be used: {error.strerror}.", "Check its permissions.") from None
+        raise ConfigError(
+            f"The folder {path} cannot be used: {error.strerror}.", "Check its permissions."
+        ) from None
     return path
 
 
@@ -54,7 +56,9 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.", "Check the folder's permissions.") from None
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.", "Check the folder's permissions."
+        ) from None
 
 
 def is_private(path: Path) -> bool:
@@ -74,7 +78,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
             _lock(stream.fileno())
         except OSError:
             raise ConfigError(
-                f"Another hub-connector is at work on {what}.", "Wait until it has ended, then run this again."
+                f"Another hub-connector is at work on {what}.",
+                "Wait until it has ended, then run this again.",
             ) from None
         yield
 

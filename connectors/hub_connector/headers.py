@@ -116,7 +116,9 @@ def _missing_hint(header: Sequence[str], unknown: Sequence[str]) -> str:
         )
     seen = ", ".join(repr(label) for label in header[:12]) + (", ..." if len(header) > 12 else "")
     rename = "Rename the column in the export, or set physicalName in the contract. " if unknown else ""
-    return f"{rename}The header was read as: {seen}. If that is not the header, say which row is: --header-row."
+    return (
+        f"{rename}The header was read as: {seen}. If that is not the header, say which row is: --header-row."
+    )
 
 
 def _count(number: int, what: str) -> str:

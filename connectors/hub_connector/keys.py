@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PASSPHRASE_VARIABLE", "SigningKey", "fingerprint"]
 
 #: Environment variable with the passphrase of the key file, where one is wanted.
-PASSPHRASE_VARIABLE: Final = "HUB_CONNECTOR_KEY_PASSPHRASE"
+PASSPHRASE_VARIABLE: Final = "HUB_CONNECTOR_KEY_PASSPHRASE"  # noqa: S105  the name of one
 _DIGEST_INFO: Final = b"joinedup connector source digest v1"
 
 
@@ -76,7 +76,9 @@ class SigningKey:
                 f"If it has a passphrase, put it into the environment variable {PASSPHRASE_VARIABLE}.",
             ) from None
         if not isinstance(key, Ed25519PrivateKey):
-            raise ConfigError(f"{path} is not an Ed25519 key.", "Use the key file that `hub-connector init` made.")
+            raise ConfigError(
+                f"{path} is not an Ed25519 key.", "Use the key file that `hub-connector init` made."
+            )
         return cls(key)
 
     def public_jwk(self) -> dict[str, str]:

@@ -101,6 +101,10 @@ class Packer:
         """Check and seal a source into `folder`, whose name is the delivery's id (32 hexadecimal digits).
 
         Args:
+            contract: to check against.
+            source: of the rows.
+            mode: what the rows do to the dataset.
+            folder: private, empty, and named by the delivery's id.
             digest: of the source as it was when it was looked at first.
             summary: filled as rows are read.
             each: called with every batch's outcome, for a report or a progress line.
@@ -112,7 +116,8 @@ class Packer:
         files = self._seal(contract, folder, _watched(outcomes, each))
         if source_digest(self.key, source) != digest:
             raise SourceError(
-                f"{source.name} changed while it was being read.", "Run this again once the export has finished."
+                f"{source.name} changed while it was being read.",
+                "Run this again once the export has finished.",
             )
         manifest = {
             "format": FORMAT,
@@ -155,7 +160,8 @@ class Packer:
                 return [writers[role].finish() for role in ("rows", "refused", "faults") if role in writers]
             except OSError as error:
                 raise ConfigError(
-                    f"The sealed delivery cannot be written: {error.strerror}.", f"Make room in {folder.parent}."
+                    f"The sealed delivery cannot be written: {error.strerror}.",
+                    f"Make room in {folder.parent}.",
                 ) from None
 
 

@@ -75,7 +75,9 @@ class Pusher:
     wait: float = 0.0
     watcher: Watcher = field(default_factory=Watcher)
     sleep: Callable[[float], None] = time.sleep
-    connect: Callable[[Config, SigningKey], HubClient] = lambda config, key: HubClient(config.hub.url, config.hub, key)
+    connect: Callable[[Config, SigningKey], HubClient] = lambda config, key: HubClient(
+        config.hub.url, config.hub, key
+    )
 
 
 def push(
@@ -171,7 +173,12 @@ class _Push:
             package = Package.load(self.state.folder_of(record.id))
             if package and self.same(record) and record.sealing_key_id == self.sealing_key_id:
                 found = (package, record, None)
-            elif package and record.mode != "full" and record.source_digest != self.digest and not self.how.force:
+            elif (
+                package
+                and record.mode != "full"
+                and record.source_digest != self.digest
+                and not self.how.force
+            ):
                 raise ConfigError(
                     f"A delivery of {record.source} ({record.mode}, {record.created_at}) was cut off before the hub "
                     "had all of it, and its rows may not be in this source.",
@@ -195,7 +202,9 @@ class _Push:
                         faults.add(outcome.faults)
                     self.how.watcher.checked(summary.rows, summary.refused)
 
-                package = packer.pack(self.contract, self.source, self.mode, folder, self.digest, summary, each)
+                package = packer.pack(
+                    self.contract, self.source, self.mode, folder, self.digest, summary, each
+                )
         except BaseException:
             self.state.clear(folder.name)
             raise

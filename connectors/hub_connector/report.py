@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from .errors import ConfigError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
     from hub_schemas import Contract
 
     from .checking import Summary
@@ -32,12 +33,15 @@ class FaultReport:
 
     def add(self, faults: pa.Table) -> None:
         """Append a table of FAULT_SCHEMA."""
-        for row, column, value, rule, message in zip(
-            *(faults[name].to_pylist() for name in REPORT_COLUMNS), strict=True
-        ):
-            cells = ("" if row is None else row, column or "", harmless(value or ""), rule, message)
-            self._writer.writerow(cells)
-        self.lines += faults.num_rows
+        for fault in faults.to_pylist():
+            self.add_line(fault)
+
+    def add_line(self, fault: Mapping[str, Any]) -> None:
+        """Append one fault."""
+        cells = ["" if fault.get(name) is None else str(fault[name]) for name in REPORT_COLUMNS]
+        cells[2] = harmless(cells[2])
+        self._writer.writerow(cells)
+        self.lines += 1
 
 
 @contextmanager
@@ -50,7 +54,9 @@ def fault_report(path: Path) -> Iterator[FaultReport]:
     try:
         stream = path.open("w", encoding="utf-8-sig", newline="")
     except OSError as error:
-        raise ConfigError(f"The report {path} cannot be written: {error.strerror}.", "Choose another place.") from None
+        raise ConfigError(
+            f"The report {path} cannot be written: {error.strerror}.", "Choose another place."
+        ) from None
     with stream:
         yield FaultReport(stream)
 
@@ -93,7 +99,10 @@ def summary_json(contract: Contract, source: str, summary: Summary) -> dict[str,
 
 def summary_text(contract: Contract, source: str, summary: Summary) -> str:
     """The summary for a terminal: what was read, how many rows are at fault, and where to look first."""
-    lines = [f"{source} against {contract.id} {contract.version}", f"  read as: {'; '.join(summary.notes[:2])}"]
+    lines = [
+        f"{source} against {contract.id} {contract.version}",
+        f"  read as: {'; '.join(summary.notes[:2])}",
+    ]
     lines += [f"  note: {note}" for note in summary.notes[2:]]
     lines += [f"  note: {warning}" for warning in summary.warnings]
     lines.append("")
@@ -107,7 +116,9 @@ def summary_text(contract: Contract, source: str, summary: Summary) -> str:
         lines += ["", *_table(summary)]
     lines += ["", *(f"  The dataset as a whole: {words}" for words in summary.blocking)]
     if summary.clean:
-        lines.append("Clean: every row keeps the contract." if summary.rows else "Clean, but there are no rows.")
+        lines.append(
+            "Clean: every row keeps the contract." if summary.rows else "Clean, but there are no rows."
+        )
     elif reason := summary.would_be_refused(contract):
         lines.append(f"The hub would refuse this delivery: {reason}.")
     else:
@@ -132,9 +143,14 @@ def _table(summary: Summary) -> list[str]:
         rows.append((f"{line.count:,}", line.column or "(row)", line.rule, first, line.message))
     widths = [max(len(row[index]) for row in rows) for index in range(4)]
     shown = [
-        f"  {row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:<{widths[3]}}  {row[4]}".rstrip()
-        for row in rows
+        "  ".join(
+            ["", f"{count:>{widths[0]}}", *(f"{cell:<{width}}" for cell, width in cells), message]
+        ).rstrip()
+        for count, *middle, message in rows
+        for cells in [zip(middle, widths[1:], strict=True)]
     ]
     if len(found) > _SHOWN_LINES:
-        shown.append(f"  and {len(found) - _SHOWN_LINES} more kinds of fault; --report FILE.csv lists every one")
+        shown.append(
+            f"  and {len(found) - _SHOWN_LINES} more kinds of fault; --report FILE.csv lists every one"
+        )
     return shown

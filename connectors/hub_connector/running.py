@@ -26,7 +26,9 @@ class Turn:
     words: str
 
 
-def run_once(config: Config, push_one: Callable[[DatasetConfig], Turn], tell: Callable[[Turn], None]) -> list[Turn]:
+def run_once(
+    config: Config, push_one: Callable[[DatasetConfig], Turn], tell: Callable[[Turn], None]
+) -> list[Turn]:
     """Push every configured dataset; one that fails does not keep the others from their turn.
 
     Raises:

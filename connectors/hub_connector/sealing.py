@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
+
 from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, column_key, seal_info, sealing_suite
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+
     from hub_schemas import Contract
 
 __all__ = ["SealedFile", "SealedWriter", "column_classes", "fault_classes"]
@@ -116,8 +118,12 @@ class SealedWriter:
             internal_key_material=False,
             data_key_length_bits=256,
         )
-        properties = self._factory.file_encryption_properties(pe.KmsConnectionConfig(), configuration, str(self.path))
-        self._writer = pq.ParquetWriter(self.path, schema, encryption_properties=properties, compression="zstd")
+        properties = self._factory.file_encryption_properties(
+            pe.KmsConnectionConfig(), configuration, str(self.path)
+        )
+        self._writer = pq.ParquetWriter(
+            self.path, schema, encryption_properties=properties, compression="zstd"
+        )
 
     def __enter__(self) -> SealedWriter:
         return self

@@ -23,6 +23,8 @@ def send(client: HubClient, package: Package, progress: Callable[[int, int], Non
     Sending a package again, whole or in part, has no further effect.
 
     Args:
+        client: signed in to the hub.
+        package: what to send.
         progress: told the bytes the hub has and the bytes there are.
 
     Raises:

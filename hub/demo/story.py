@@ -120,30 +120,31 @@ class Story:
 
     def _push(self) -> None:
         borough = self._borough()
-        jobs = [
-            (item.slug, contract, borough.path(contract))
-            for item in DEPARTMENTS
-            for contract in item.contracts
-        ]
-        jobs += [(slug, contract, path) for slug, _, contract, path in self.real]
-        with ThreadPoolExecutor(2) as pool:
-            for slug, contract, seconds in pool.map(self._push_one, jobs):
-                self.say(f"    {slug:24} {contract:24} {seconds:4.1f} s")
+        jobs = {item.slug: [(name, borough.path(name)) for name in item.contracts] for item in DEPARTMENTS}
+        for slug, _, contract, path in self.real:
+            jobs.setdefault(slug, []).append((contract, path))
+        with ThreadPoolExecutor(2) as pool:  # a connector sends one dataset after the other
+            for lines in pool.map(self._push_all, jobs.items()):
+                for line in lines:
+                    self.say(line)
         self._wait("deliveries to be decided", self._all_decided)
+
+    def _push_all(self, job: tuple[str, list[tuple[str, Path]]]) -> list[str]:
+        slug, datasets = job
+        lines = []
+        for contract, path in datasets:
+            started = time.monotonic()
+            config = self.departments / "connectors" / slug / "hub-connector.toml"
+            self._connector(
+                "push", "--config", str(config), "--contract", f"library:{contract}", "--no-wait", str(path)
+            )
+            lines.append(f"    {slug:24} {contract:24} {time.monotonic() - started:4.1f} s")
+        return lines
 
     def _borough(self) -> BoroughSummary:
         if self.told.borough is None:
             raise DemoError("The borough has not been invented yet.")
         return self.told.borough
-
-    def _push_one(self, job: tuple[str, str, Path]) -> tuple[str, str, float]:
-        slug, contract, path = job
-        started = time.monotonic()
-        config = self.departments / "connectors" / slug / "hub-connector.toml"
-        self._connector(
-            "push", "--config", str(config), "--contract", f"library:{contract}", "--no-wait", str(path)
-        )
-        return slug, contract, time.monotonic() - started
 
     def _all_decided(self) -> bool:
         self.told.deliveries = [

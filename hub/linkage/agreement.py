@@ -99,6 +99,11 @@ DOB_LOOSE = _digits(2)
 """Two digits wrong."""
 
 
+def _any(*conditions: str) -> str:
+    """True if any is; what is missing contradicts nothing."""
+    return " OR ".join(f"coalesce({condition}, false)" for condition in conditions)
+
+
 def _established(side: str, other: str) -> str:
     """A name, and not so rare beside the other that it looks like its misspelling."""
     return f"(listed_{side} OR (people_{side} >= 3 AND people_{side} >= 0.04 * people_{other}))"
@@ -111,9 +116,8 @@ _SLIP_OF_A_FORM = (
     " OR list_bool_or(list_transform(roots_l, lambda form: damerau_levenshtein(form, forename_r) <= 1))"
     " OR list_bool_or(list_transform(roots_r, lambda form: damerau_levenshtein(form, forename_l) <= 1))"
 )
-_OTHER_FORENAME = (
-    f"(NOT (forename_l = forename_r OR coalesce({NAMES_SWAPPED}, false) OR coalesce({FORENAME_ALIAS}, false)))"
-)
+_SAME_FORENAME = f"forename_l = forename_r OR {_any(NAMES_SWAPPED, FORENAME_ALIAS)}"
+_OTHER_FORENAME = f"(NOT ({_SAME_FORENAME}))"
 _NOT_A_SLIP = (
     f"NOT (({FORENAME_SLIP} OR {_SLIP_OF_A_FORM}) AND NOT {_TWO_NAMES}"
     f" OR ({_NO_NAMES} AND {_SHORTER} >= 5 AND damerau_levenshtein(forename_l, forename_r) <= 2))"
@@ -121,7 +125,9 @@ _NOT_A_SLIP = (
 _FORENAME_DIFFERS = f"({_OTHER_FORENAME} AND {_NOT_A_SLIP})"
 _FORENAME_FAR = (
     f"({_OTHER_FORENAME} AND NOT (surname_l = forename_r OR forename_l = surname_r"
-    f" OR {_alike('forename_l', 'forename_r', 0.8)} OR damerau_levenshtein(forename_l, forename_r) <= 1))"
+    f" OR {_alike('forename_l', 'forename_r', 0.9)}"
+    f" OR (NOT {_TWO_NAMES} AND ({_alike('forename_l', 'forename_r', 0.8)}"
+    " OR damerau_levenshtein(forename_l, forename_r) <= 1))))"
 )
 _SURNAME_DIFFERS = (
     f"(NOT (surname_l = surname_r OR {SURNAME_PART} OR {SURNAME_ALIKE} OR {SURNAME_SLIP}"
@@ -133,17 +139,12 @@ _TWINS = f"(dob_l = dob_r AND NOT {_SURNAME_DIFFERS} AND {_FORENAME_DIFFERS})"
 _SEX_AND_NAME_DIFFER = f"(sex_l <> sex_r AND {_SHORTER} > 1 AND {_OTHER_FORENAME})"
 
 
-def _any(*conditions: str) -> str:
-    """True if any is; what is missing contradicts nothing."""
-    return " OR ".join(f"coalesce({condition}, false)" for condition in conditions)
-
-
 CONTRADICTED_IDENTIFIER = f"({_any(_FORENAME_FAR, _TWINS, f'({_SURNAME_DIFFERS} AND {_DOB_DIFFERS})')})"
 """Clearly two people even where an identifier says they are one: another forename, the pattern of twins, or both
 another surname and another date of birth. A new surname alone (marriage) or a wrong date alone is no contradiction."""
 
 VETO = (
-    f"({_any(f'({_FORENAME_DIFFERS} AND {_TWO_NAMES})', f'abs(birth_year_l - birth_year_r) >= 12')}"
+    f"({_any(f'({_FORENAME_DIFFERS} AND {_TWO_NAMES})', 'abs(birth_year_l - birth_year_r) >= 12')}"
     f" OR {_any(_SEX_AND_NAME_DIFFER)})"
 )
 """Never one person on the strength of a resemblance: two forenames that are both names (brothers, sisters, twins),

@@ -15,7 +15,7 @@ from hub.linkage.clusters import Clusters
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Contradictions", "Edge", "Joined", "find_pairs", "join_scored"]
+__all__ = ["Contradictions", "Edge", "Joined", "Pair", "find_pairs", "join_scored"]
 
 MARGIN = 3.0
 """Bits by which the better of two candidates that cannot both be right must win; otherwise neither is joined."""
@@ -24,6 +24,8 @@ LARGEST = 400
 """Nodes in one connected component beyond which its weakest joins are dropped before it is looked at."""
 
 Pair = tuple[int, int]
+"""Two nodes."""
+
 Edge = tuple[int, int, float]
 """Two nodes and the weight (bits) of the evidence that they are one person."""
 

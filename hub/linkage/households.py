@@ -30,8 +30,11 @@ MEMBERSHIP: pa.Schema = pa.schema(
 
 @dataclass(frozen=True)
 class HouseholdSummary:
-    """What forming households did, in numbers: people and households, people by basis, households of more than one,
-    properties found communal, the largest household, and ids that were kept, are new, and are no longer used."""
+    """What forming households did, in numbers.
+
+    by_basis: people by the basis of their household; shared: households of more than one; largest: people in the
+    largest; kept, new, gone: household ids that stayed, were minted, and are no longer used.
+    """
 
     people: int
     households: int
@@ -72,9 +75,7 @@ def form_households(
     groups, basis = _group(rows, communal_above)
     members = sorted(sorted(ids) for ids in groups)
     carried = carry_over(members, _previous_ids(previous))
-    household = {
-        person: given for ids, given in zip(members, carried.ids, strict=True) for person in ids
-    }
+    household = {person: given for ids, given in zip(members, carried.ids, strict=True) for person in ids}
     order = sorted(household)
     uprn = {person: property_ for person, _, _, property_ in rows}
     membership = pa.table(
@@ -110,7 +111,9 @@ def _read(people: pa.Table) -> list[Row]:
     wanted = ("person_id", "surname", "postcode", "uprn")
     missing = [name for name in wanted if name not in people.column_names]
     if missing:
-        raise Invalid(f"People for households lack the columns {', '.join(missing)}; give what link_people returned.")
+        raise Invalid(
+            f"People for households lack the columns {', '.join(missing)}; give what link_people returned."
+        )
     persons, surnames, postcodes, uprns = (people[name].to_pylist() for name in wanted)
     if len(set(persons)) != len(persons):
         raise Invalid("People for households have a person more than once; give one row a person.")
@@ -128,7 +131,9 @@ def _previous_ids(previous: pa.Table | None) -> dict[str, str]:
     if previous is None:
         return {}
     if not {"person_id", "household_id"} <= set(previous.column_names):
-        raise Invalid("The membership before lacks person_id or household_id; give that of the last linkage, or none.")
+        raise Invalid(
+            "The membership before lacks person_id or household_id; give that of the last linkage, or none."
+        )
     return dict(zip(previous["person_id"].to_pylist(), previous["household_id"].to_pylist(), strict=True))
 
 

@@ -22,8 +22,11 @@ MOST_VARIANTS = 25
 
 @dataclass
 class IdentifierLinks:
-    """What stage one did: the joins it made as (kind, node, node), the nodes that bear an identifier that counts,
-    and by kind the conflicts it left alone."""
+    """What stage one did.
+
+    joins: those it made, as (kind, node, node); bearers: the nodes with an identifier that counts; conflicts: by
+    kind, how often identifiers would have joined people whom they must not.
+    """
 
     joins: list[tuple[str, int, int]] = field(default_factory=list)
     bearers: set[int] = field(default_factory=set)
@@ -90,7 +93,7 @@ _NAMES = (
 _VARIANT = f"""
 CREATE TEMP TABLE variant AS
 SELECT kind, value, list(node) AS nodes, sum(rows) AS rows, row_number() OVER () AS variant, {", ".join(_NAMES)},
-    any_value(n.sex) AS sex, any_value(s.people) AS people, any_value(s.listed) AS listed
+    max(n.sex) AS sex, max(s.people) AS people, bool_or(s.listed) AS listed
 FROM bearer JOIN node AS n USING (node) LEFT JOIN forename_seen AS s ON s.forename = n.forename
 GROUP BY kind, value, {", ".join(_NAMES)}
 """
@@ -118,7 +121,8 @@ def _distrusted(connection: DuckDBPyConnection, found: IdentifierLinks) -> dict[
     for (kind, value), pairs in against.items():
         found.conflicts[kind] += 1
         variants = connection.execute(
-            "SELECT variant, list_sort(nodes), rows::BIGINT FROM variant WHERE kind = ? AND value = ?", [kind, value]
+            "SELECT variant, list_sort(nodes), rows::BIGINT FROM variant WHERE kind = ? AND value = ?",
+            [kind, value],
         ).fetchall()
         variants.sort(key=lambda item: item[1])
         distrusted[kind, value] = _outsiders(variants, pairs)

@@ -109,7 +109,9 @@ def explain_pair(joins: pa.Table, left: str, right: str) -> tuple[Step, ...]:
                 came[there] = (here, place)
                 waiting.append(there)
     if right not in came:
-        raise NotFound("Nothing joins these two records: they are of different people, or not in this linkage.")
+        raise NotFound(
+            "Nothing joins these two records: they are of different people, or not in this linkage."
+        )
     chain: list[Step] = []
     at = right
     while at != left:

@@ -17,7 +17,7 @@ from hub.linkage.fields import CANDIDATES, FIELDS, TRAINING, Field
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
-    from splink import Linker
+    from splink import DuckDBAPI, Linker
 
 __all__ = ["FEWEST_TO_TRAIN", "THRESHOLD", "Scored", "score_pairs"]
 
@@ -73,13 +73,20 @@ def score_pairs(connection: DuckDBPyConnection, *, seed: int) -> Scored:
         parameters = _estimate_m(connection, parameters, prior, count)
     pairs = _predict(connection, parameters, prior, weigh_common=trained)
     connection.execute("DROP TABLE strangers")
-    return Scored(pairs, _described(parameters, prior, count, trained), trained, _identical(parameters, prior))
+    return Scored(
+        pairs, _described(parameters, prior, count, trained), trained, _identical(parameters, prior)
+    )
 
 
 @contextlib.contextmanager
 def _linker(
-    connection: DuckDBPyConnection, table: str, parameters: Parameters, prior: float, **options: Any
-) -> Iterator[Linker]:
+    connection: DuckDBPyConnection,
+    table: str,
+    parameters: Parameters,
+    prior: float,
+    *,
+    weigh_common: bool = False,
+) -> Iterator[tuple[Linker, DuckDBAPI]]:
     """A Splink linker over a table of the database, which leaves nothing behind.
 
     The prior is that a record has one other about the same person.
@@ -90,9 +97,10 @@ def _linker(
         "link_type": "dedupe_only",
         "unique_id_column_name": "node",
         "probability_two_random_records_match": prior,
-        "comparisons": [_comparison(field, parameters, options.get("weigh_common", False)) for field in FIELDS],
+        "comparisons": [_comparison(field, parameters, weigh_common) for field in FIELDS],
         "blocking_rules_to_generate_predictions": [
-            {"blocking_rule": f"{rule} AND l.known <> r.known", "sql_dialect": "duckdb"} for rule in CANDIDATES
+            {"blocking_rule": f"{rule} AND l.known <> r.known", "sql_dialect": "duckdb"}
+            for rule in CANDIDATES
         ],
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": True,
@@ -101,8 +109,8 @@ def _linker(
     }
     api = DuckDBAPI(connection)
     try:
-        yield Linker(api.register(table, table_name=f"given_{table}"), settings, log_level=None)
-        api.delete_tables_created_by_splink_from_db()
+        yield Linker(api.register(table, table_name=f"given_{table}"), settings, log_level=None), api
+        api.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
     finally:
         api._ddb_con.close()  # a connection of its own that Splink opens and has no use for here
 
@@ -133,13 +141,13 @@ def _learned(linker: Linker, which: str) -> dict[str, list[float | None]]:
 
 
 def _estimate_u(connection: DuckDBPyConnection, given: Parameters, prior: float, seed: int) -> Parameters:
-    """u from random pairs of strangers.
+    """Estimate u from random pairs of strangers.
 
     The pairs are drawn from one node a (forename, surname, date of birth): among all nodes, true matches would be
     as many as chance agreements on a date or a property, and make agreement look cheaper than it is. A level that
     chance never produced in the sample keeps the given u, which is small already.
     """
-    with _linker(connection, "strangers", given, prior) as linker:
+    with _linker(connection, "strangers", given, prior) as (linker, _):
         linker.training.estimate_u_using_random_sampling(
             max_pairs=_U_PAIRS, seed=seed, min_count_per_level=None, num_chunks=1
         )
@@ -165,14 +173,14 @@ def _chance_of_same(connection: DuckDBPyConnection, column: str) -> float | None
 
 
 def _estimate_m(connection: DuckDBPyConnection, given: Parameters, prior: float, count: int) -> Parameters:
-    """m by expectation maximisation, u held fixed.
+    """Estimate m by expectation maximisation, u held fixed.
 
     No level falls below a small share of the given m: that a mistake was not met in these pairs does not make it
     impossible. A field for which agreement comes out as no evidence (there were no matches to learn from) keeps
     what was given.
     """
     estimated = dict(given)
-    with _linker(connection, "compared", given, prior) as linker:
+    with _linker(connection, "compared", given, prior) as (linker, _):
         for rule in TRAINING:
             if not _pairs_exist(connection, rule):
                 return given
@@ -182,7 +190,10 @@ def _estimate_m(connection: DuckDBPyConnection, given: Parameters, prior: float,
         learned = _learned(linker, "m")
     for field in FIELDS:
         kept = given[field.name]
-        raised = [max(found or 0.0, _LEAST_SHARE * m) for found, (m, _) in zip(learned[field.name], kept, strict=True)]
+        raised = [
+            max(found or 0.0, _LEAST_SHARE * m)
+            for found, (m, _) in zip(learned[field.name], kept, strict=True)
+        ]
         share = [m / sum(raised) for m in raised]
         levels = [(m, u) for m, (_, u) in zip(share, kept, strict=True)]
         if share[0] > 0.2 and share[-1] < levels[-1][1]:
@@ -191,16 +202,20 @@ def _estimate_m(connection: DuckDBPyConnection, given: Parameters, prior: float,
 
 
 def _pairs_exist(connection: DuckDBPyConnection, rule: str) -> bool:
-    found = connection.execute(f"SELECT 1 FROM compared AS l JOIN compared AS r ON {rule} AND l.node < r.node LIMIT 1")
+    found = connection.execute(
+        f"SELECT 1 FROM compared AS l JOIN compared AS r ON {rule} AND l.node < r.node LIMIT 1"
+    )
     return bool(found.fetchall())
 
 
-def _predict(connection: DuckDBPyConnection, parameters: Parameters, prior: float, *, weigh_common: bool) -> pa.Table:
+def _predict(
+    connection: DuckDBPyConnection, parameters: Parameters, prior: float, *, weigh_common: bool
+) -> pa.Table:
     """Score the candidates and keep those from the threshold on."""
-    with _linker(connection, "compared", parameters, prior, weigh_common=weigh_common) as linker:
+    with _linker(connection, "compared", parameters, prior, weigh_common=weigh_common) as (linker, api):
         if weigh_common:
             for column in [level.common for field in FIELDS for level in field.levels if level.common]:
-                frequencies = linker._db_api.register(_frequencies(connection, column), table_name=f"known_{column}")
+                frequencies = api.register(_frequencies(connection, column), table_name=f"known_{column}")
                 linker.table_management.register_term_frequency_lookup(frequencies, column)
         predicted = linker.inference.predict(threshold_match_weight=_bits(THRESHOLD), warning_mode="never")
         return connection.sql(_result_sql(predicted.physical_name, parameters, weigh_common)).to_arrow_table()
@@ -235,7 +250,9 @@ def _bits(probability: float) -> float:
 
 def _identical(parameters: Parameters, prior: float) -> float:
     """The probability of two descriptions that agree in name, date of birth and postcode."""
-    agreed = [parameters[name][0] for name in ("forename", "surname", "date_of_birth")] + [parameters["address"][1]]
+    agreed = [parameters[name][0] for name in ("forename", "surname", "date_of_birth")] + [
+        parameters["address"][1]
+    ]
     odds: float = 2.0 ** (_bits(prior) + sum(math.log2(m / u) for m, u in agreed))
     return odds / (1 + odds)
 

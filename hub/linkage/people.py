@@ -1,10 +1,10 @@
 """Who is who: the person index over the records of every dataset.
 
-    records -> nodes (one for each different description of a person)
-            -> stage one: joined by trusted identifiers, conflicts left alone
-            -> stage two: one Splink model scores pairs, guards refuse what contradicts
-            -> person ids, carried over from the index before
-            -> best-known values of each person
+records -> nodes (one for each different description of a person)
+-> stage one: joined by trusted identifiers, conflicts left alone
+-> stage two: one Splink model scores pairs, guards refuse what contradicts
+-> person ids, carried over from the index before
+-> best-known values of each person
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hub.errors import Invalid
 from hub.linkage.agreement import DOUBT, VETO
 from hub.linkage.carryover import Carried, carry_over
 from hub.linkage.clusters import Clusters
-from hub.linkage.guards import Joined, find_pairs, join_scored
+from hub.linkage.guards import Joined, Pair, find_pairs, join_scored
 from hub.linkage.identifiers import IdentifierLinks, link_by_identifiers
 from hub.linkage.joins import JOINS, collect_joins
 from hub.linkage.model import Scored, score_pairs
@@ -130,17 +130,29 @@ def _previous_ids(previous: pa.Table | None) -> dict[str, str]:
     if previous is None:
         return {}
     if not {"record_key", "person_id"} <= set(previous.column_names):
-        raise Invalid("The index before lacks record_key or person_id; give the index of the last linkage, or none.")
+        raise Invalid(
+            "The index before lacks record_key or person_id; give the index of the last linkage, or none."
+        )
     return dict(zip(previous["record_key"].to_pylist(), previous["person_id"].to_pylist(), strict=True))
 
 
-def _link_by_model(connection: DuckDBPyConnection, clusters: Clusters, size: int, seed: int) -> tuple[Scored, Joined]:
+def _link_by_model(
+    connection: DuckDBPyConnection, clusters: Clusters, size: int, seed: int
+) -> tuple[Scored, Joined]:
     """Stage two: score pairs of descriptions that stage one left apart, and make the joins that stand."""
     _keep(connection, "tied", {"node": range(size), "known": [clusters.find(node) for node in range(size)]})
     scored = score_pairs(connection, seed=seed)
-    edges = list(zip(*(scored.pairs[name].to_pylist() for name in ("node_l", "node_r", "weight")), strict=True))
-    find = partial(find_pairs, connection, conditions=(VETO, DOUBT))
-    return scored, join_scored(clusters, size, edges, find)
+    edges = list(
+        zip(*(scored.pairs[name].to_pylist() for name in ("node_l", "node_r", "weight")), strict=True)
+    )
+    return scored, join_scored(clusters, size, edges, partial(_contradictions, connection))
+
+
+def _contradictions(
+    connection: DuckDBPyConnection, components: list[list[int]]
+) -> tuple[list[Pair], list[Pair]]:
+    apart, doubts = find_pairs(connection, components, (VETO, DOUBT))
+    return apart, doubts
 
 
 def _assign(
@@ -170,8 +182,12 @@ def _assign(
     groups = connection.execute(_KEYS_SQL).fetchall()
     carried = carry_over([keys for _, keys in groups], before)
     _keep(connection, "person", {"cluster": [root for root, _ in groups]}, {"person_id": carried.ids})
-    held = [(root, min(found["nhs_number"])) for root, found in clusters.identifiers() if "nhs_number" in found]
-    _keep(connection, "trusted", {"cluster": [r for r, _ in held]}, {"nhs_number": [value for _, value in held]})
+    held = [
+        (root, min(found["nhs_number"])) for root, found in clusters.identifiers() if "nhs_number" in found
+    ]
+    _keep(
+        connection, "trusted", {"cluster": [r for r, _ in held]}, {"nhs_number": [value for _, value in held]}
+    )
     return carried
 
 

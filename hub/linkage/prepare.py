@@ -57,7 +57,7 @@ def private_database(*, memory_mb: int, threads: int) -> Iterator[DuckDBPyConnec
     """
     import duckdb
 
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": "",
         "memory_limit": f"{memory_mb}MB",
         "threads": threads,
@@ -110,7 +110,9 @@ def check_records(records: pa.Table) -> pa.Table:
     """The table in the columns and types of RECORDS. Raises Invalid when it cannot be, or keys are not unique."""
     missing = [name for name in RECORDS.names if name not in records.column_names]
     if missing:
-        raise Invalid(f"Records for linkage lack the columns {', '.join(missing)}; give all of RECORDS, null or not.")
+        raise Invalid(
+            f"Records for linkage lack the columns {', '.join(missing)}; give all of RECORDS, null or not."
+        )
     try:
         records = records.select(RECORDS.names).cast(RECORDS)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
@@ -118,7 +120,9 @@ def check_records(records: pa.Table) -> pa.Table:
     if any(records.column(name).null_count for name in RECORDS.names[:4]):
         raise Invalid("Records for linkage have a null record_key, dataset, version_id or row_number.")
     if len(records.column("record_key").unique()) != len(records):
-        raise Invalid("Records for linkage share record keys; make each key unique, for instance dataset:key.")
+        raise Invalid(
+            "Records for linkage share record keys; make each key unique, for instance dataset:key."
+        )
     return records
 
 

@@ -6,9 +6,8 @@ Each value has its rule, and no rule depends on the order of the records:
 - forename, surname, date of birth, sex: the value most datasets give; then the one with the latest `as_at`; then the
   one in most records; then the first in the alphabet. An initial stands only where nobody gives the name.
 - address: each dataset speaks through its latest record that has one, and counts half as much for every two years
-  by which it is older than the person's latest word. A record without `as_at` counts as if it were a year older than
-  the latest of all. Nobody is moved along with relatives whose move is known: it may be this person whom they moved
-  away from.
+  by which it is older than the person's latest word. A record without `as_at` is a register's entry, which speaks
+  of now. Nobody is moved along with relatives whose move is known: it may be this person whom they moved away from.
 
 Values are shown as sent (names trimmed); postcodes as outward, space, inward; identifiers without spaces.
 """
@@ -26,9 +25,6 @@ __all__ = ["PEOPLE", "best_known"]
 
 HALF_LIFE_DAYS = 730
 """After so many days a word on an address counts half."""
-
-UNDATED_DAYS = 365
-"""A record without `as_at` is a register's entry: it holds, but nobody knows when it was last looked at."""
 
 PEOPLE: pa.Schema = pa.schema(
     [
@@ -80,11 +76,11 @@ def _vote_sql(column: str, shown: str, weaker: str) -> str:
 
 # A dataset's word on a person is its latest record with an address. A bare postcode speaks for the one property
 # at which the person is known there.
-_SPOKEN = f"""
+_SPOKEN = """
 CREATE TABLE spoken AS
 WITH dated AS (
     SELECT cluster, dataset, uprn, postcode, record_key,
-        coalesce(as_at, (SELECT max(as_at) FROM evidence) - INTERVAL {UNDATED_DAYS} DAY) AS said
+        coalesce(as_at, (SELECT max(as_at) FROM evidence)) AS said
     FROM evidence WHERE coalesce(uprn, postcode) IS NOT NULL
 ), latest AS (
     SELECT * EXCLUDE (record_key) FROM dated

@@ -11,10 +11,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from hub.errors import Invalid
+from hub_schemas.problems import ContractError
+from hub_schemas.yamlsafe import read_yaml
 
 __all__ = ["OPERATIONS", "Agreement", "AgreementState", "DatasetTerms", "load_agreement", "move"]
 
@@ -169,13 +170,12 @@ def load_agreement(text: str) -> Agreement:
     """
     if len(text) > _MAX_TEXT:
         raise Invalid(f"An agreement may have at most {_MAX_TEXT} characters.")
-    if "&" in text and any(isinstance(token, yaml.AliasToken) for token in _tokens(text)):
-        raise Invalid("An agreement may not use YAML aliases; write the values out.")
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        place = getattr(error, "problem_mark", None)
-        raise Invalid(f"The agreement is not YAML (line {place.line + 1 if place else '?'}).") from None
+        document = read_yaml(text)
+    except ContractError as error:
+        raise Invalid(f"The agreement cannot be used: {error}") from None
+    if _strange(document):
+        raise Invalid("The agreement holds characters that cannot be printed; write it as plain text.")
     if not isinstance(document, dict):
         raise Invalid("An agreement is a YAML mapping of fields such as id, title, purpose and datasets.")
     try:
@@ -186,8 +186,10 @@ def load_agreement(text: str) -> Agreement:
         ) from None
 
 
-def _tokens(text: str) -> list[Any]:
-    try:
-        return list(yaml.scan(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError:
-        return []
+def _strange(value: Any) -> bool:
+    """Whether a text in it holds half a character or a control character: it could not be stored or shown."""
+    if isinstance(value, str):
+        return any(ord(char) < 32 and char not in "\n\t" or 0xD800 <= ord(char) <= 0xDFFF for char in value)
+    if isinstance(value, dict):
+        return any(_strange(item) for pair in value.items() for item in pair)
+    return isinstance(value, list) and any(_strange(item) for item in value)

@@ -3,6 +3,9 @@
 A workflow opens one `write` transaction, does its work and its audit entry in it, and leaves; nothing below a
 workflow commits. On SQLite a write transaction takes the write lock at its beginning (BEGIN IMMEDIATE): a
 transaction that reads first and writes later would otherwise fail under load instead of waiting.
+
+What a database says no to becomes one of the hub's own errors here, the same on both: a text it cannot hold, a
+record that somebody else made at the same moment, a server that is away.
 """
 
 from __future__ import annotations
@@ -14,11 +17,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from hub.errors import ConfigurationError, Unavailable
+from hub.errors import ConfigurationError, Conflict, Invalid, Unavailable
 
 __all__ = ["Base", "Database", "UtcDateTime", "utc_now"]
 
@@ -86,15 +97,21 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction that may write: committed at the end, rolled back on any error."""
+        """One transaction that may write: committed at the end, rolled back on any error.
+
+        Raises:
+            Invalid: when something cannot be stored (PostgreSQL refuses NUL characters and texts too long).
+            Conflict: when it clashes with what somebody else wrote at the same moment.
+            Unavailable: when the database does not answer, or is busy for too long.
+        """
         engine = self.engine.execution_options(hub_write=True)
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with _in_our_words(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One transaction that only reads; what it may have changed is rolled back."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """One transaction that only reads; what it may have changed is rolled back. Raises as `write` does."""
+        with _in_our_words(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.rollback()
 
@@ -113,6 +130,23 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except (DataError, UnicodeEncodeError):
+        raise Invalid(
+            "Something that was sent cannot be stored: a text that is too long, or a character that does not exist "
+            "or is not printable."
+        ) from None
+    except IntegrityError:
+        raise Conflict("Somebody wrote the same thing at the same moment; look again, then repeat.") from None
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable(
+            f"The database does not answer ({type(error.orig).__name__}); try again in a moment."
+        ) from error
 
 
 def _make_engine(url: str) -> Engine:

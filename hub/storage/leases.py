@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hub.errors import Conflict
 from hub.storage.database import Base, Database, utc_now
 
 __all__ = ["hold", "let_go"]
@@ -30,7 +30,7 @@ def hold(database: Database, name: str, holder: str, seconds: float) -> bool:
     with database.write() as session:
         taken = session.execute(
             update(LeaseRow)
-            .where(LeaseRow.name == name, (LeaseRow.holder == holder) | (LeaseRow.until < now))
+            .where(LeaseRow.name == name, (LeaseRow.holder == holder) | (LeaseRow.until <= now))
             .values(holder=holder, until=until)
         )
         if taken.rowcount == 1:
@@ -39,7 +39,7 @@ def hold(database: Database, name: str, holder: str, seconds: float) -> bool:
         with database.write() as session:
             session.add(LeaseRow(name=name, holder=holder, until=until))
         return True
-    except IntegrityError:
+    except Conflict:
         return False
 
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from hub.errors import ConfigurationError, NotFound
+from hub.errors import ConfigurationError, NotFound, Unavailable
 from hub.storage.ids import new_id
 
 if TYPE_CHECKING:
@@ -93,8 +93,18 @@ class ObjectStore:
             raise NotFound(f"There is no object {key}.") from None
 
     def ping(self) -> None:
-        """Look at the root; raises what the file system raises when it does not answer."""
-        self.filesystem.get_file_info(self._base)
+        """Look whether the place is there.
+
+        Raises:
+            Unavailable: when the folder or bucket is gone.
+            OSError: when the file system does not answer.
+        """
+        import pyarrow.fs as pafs
+
+        # A prefix in a bucket is there once it holds something; the bucket itself must be.
+        place = self._base if self._folder else self._base.partition("/")[0]
+        if self.filesystem.get_file_info(place).type != pafs.FileType.Directory:
+            raise Unavailable("The place where encrypted files are kept is gone; look at the setting objects.")
 
     def size(self, key: str) -> int | None:
         """Size in bytes, or None when there is no such object."""

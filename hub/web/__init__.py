@@ -14,13 +14,7 @@ from hub.web.routes import ROUTES, Route
 if TYPE_CHECKING:
     from flask import Blueprint
 
-__all__ = ["CONTENT_SECURITY_POLICY", "create_blueprint"]
-
-#: Nothing inline, nothing from elsewhere, no frames. Charts are SVG in the page, styled by classes.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+__all__ = ["create_blueprint"]
 
 
 def create_blueprint(
@@ -54,14 +48,5 @@ def create_blueprint(
     def _guard() -> Any | None:
         route = by_endpoint.get(request.endpoint or "")
         return None if route is None or route.public else guard(route)
-
-    @blueprint.after_request
-    def _harden(response: Any) -> Any:
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        return response
 
     return blueprint

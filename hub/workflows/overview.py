@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
-from hub.errors import NotFound
 from hub.identity import store as identities
 from hub.identity.principal import Principal
 from hub.identity.store import Organisation
@@ -24,7 +23,7 @@ from hub.runs.states import ResultState
 from hub.runs.store import Plugin, Result, Run
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.linking import linked_state
-from hub.workflows.publish import own_delivery
+from hub.workflows.publish import own_delivery, scope
 from hub_schemas import FAULT_SCHEMA, Contract
 
 __all__ = ["DatasetPage", "DeliveryPage", "Home", "dataset_page", "datasets_page", "deliveries", "delivery_page",
@@ -78,7 +77,7 @@ def home(hub: Hub, principal: Principal) -> Home:
                     catalogue.dataset(session, item.dataset_id),
                     identities.organisation(session, item.organisation_id),
                 )
-                for item in intake.list_recent(session, limit=10, organisation_id=_scope(principal))
+                for item in intake.list_recent(session, limit=10, organisation_id=scope(principal))
             ]
         if may(principal.roles, Permission.READ_RUNS):
             page.runs = [
@@ -91,11 +90,6 @@ def home(hub: Hub, principal: Principal) -> Home:
             ]
     page.linked = linked_state(hub)
     return page
-
-
-def _scope(principal: Principal) -> str | None:
-    """The organisation a principal's view of deliveries is limited to; None for those who serve the whole hub."""
-    return None if principal.roles & {"operator", "auditor"} else principal.organisation_id
 
 
 def datasets_page(
@@ -119,7 +113,7 @@ def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage
     authorise(principal, Permission.READ_CATALOGUE)
     with hub.database.read() as session:
         dataset = catalogue.dataset(session, dataset_id)
-        mine = _scope(principal) in (None, dataset.organisation_id)
+        mine = scope(principal) in (None, dataset.organisation_id)
         shown = mine and may(principal.roles, Permission.READ_DELIVERIES)
         return DatasetPage(
             dataset,
@@ -136,7 +130,7 @@ def deliveries(
     """Deliveries, newest first."""
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
-        found = intake.list_recent(session, limit=limit, before=before, organisation_id=_scope(principal))
+        found = intake.list_recent(session, limit=limit, before=before, organisation_id=scope(principal))
         return [(item, catalogue.dataset(session, item.dataset_id)) for item in found]
 
 
@@ -148,7 +142,7 @@ def delivery_page(hub: Hub, principal: Principal, delivery_id: str) -> DeliveryP
     """
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
-        delivery = _seen(session, principal, delivery_id)
+        delivery = own_delivery(session, principal, delivery_id)
         dataset = catalogue.dataset(session, delivery.dataset_id)
         return DeliveryPage(
             delivery, dataset, identities.organisation(session, delivery.organisation_id),
@@ -161,7 +155,7 @@ def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
     """Every fault of a delivery (FAULT_SCHEMA, personal values masked), by row; for its own organisation."""
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
-        delivery = _seen(session, principal, delivery_id)
+        delivery = own_delivery(session, principal, delivery_id)
         files = [
             hub.vault.locate(
                 session, delivery.quarantine[role]["object"], quarantine_binding(delivery_id, role)
@@ -175,13 +169,6 @@ def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
         note(session, principal, "faults.read", delivery_id)
     table = pa.concat_tables(tables) if tables else FAULT_SCHEMA.empty_table()
     return table.sort_by([("row", "ascending"), ("column", "ascending")])
-
-
-def _seen(session: Any, principal: Principal, delivery_id: str) -> Delivery:
-    delivery = own_delivery(session, principal, delivery_id)
-    if _scope(principal) not in (None, delivery.organisation_id):
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    return delivery
 
 
 def plugins(hub: Hub, principal: Principal) -> list[Plugin]:

@@ -8,9 +8,11 @@ department's own file instead, with its headers and formats.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
+from hub_schemas import cells
 from hub_schemas.cells import FALSE, TRUE
 from hub_schemas.contract import Contract
 from hub_schemas.faults import written
@@ -102,9 +104,19 @@ def _field(column: Column, *, source: bool) -> dict[str, Any]:
     constraints |= _limits(column)
     if column.enum:
         constraints["enum"] = [_plain(value) for value in column.enum]
+    if source and "%" in field.get("format", ""):
+        # Table Schema has constraints written as the file writes its cells.
+        constraints = {name: _as_in_source(column, value) for name, value in constraints.items()}
     if constraints:
         field["constraints"] = constraints
     return field
+
+
+def _as_in_source(column: Column, value: Any) -> Any:
+    typed = (
+        cells.parse(replace(column, formats=DEFAULT_DATE_FORMATS), value) if isinstance(value, str) else None
+    )
+    return typed.strftime(_date_format(column)) if isinstance(typed, date) else value
 
 
 def _date_format(column: Column) -> str:
@@ -173,11 +185,16 @@ def odcs_document(contract: Contract) -> dict[str, Any]:
 
     Parts of the original that the hub has no use for (servers, teams, prices) are not in it.
     """
-    table: dict[str, Any] = {"name": contract.id.rpartition(".")[2].replace("-", "_"), "physicalType": "table"}
+    table: dict[str, Any] = {
+        "name": contract.id.rpartition(".")[2].replace("-", "_"),
+        "physicalType": "table",
+    }
     if contract.granularity:
         table["dataGranularityDescription"] = contract.granularity
     table["properties"] = [_property(contract, column) for column in contract.columns]
-    quality = [_check(check) for check in contract.quality if check.metric in _METRICS and _is_of_table(check)]
+    quality = [
+        _check(check) for check in contract.quality if check.metric in _METRICS and _is_of_table(check)
+    ]
     quality += [
         {"metric": "duplicateValues", "mustBe": 0, "arguments": {"properties": list(names)}}
         for names in contract.unique_together
@@ -263,7 +280,9 @@ def _property(contract: Contract, column: Column) -> dict[str, Any]:
     if column.unique:
         found["unique"] = True
     found["classification"] = column.classification
-    checks = [_check(check) for check in contract.quality if check.columns == (column.name,) and _is_about(check)]
+    checks = [
+        _check(check) for check in contract.quality if check.columns == (column.name,) and _is_about(check)
+    ]
     if column.enum:
         values = [_plain(value) for value in column.enum]
         checks.insert(0, {"metric": "invalidValues", "mustBe": 0, "arguments": {"validValues": values}})

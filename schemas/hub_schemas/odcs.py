@@ -280,7 +280,7 @@ def _required_when(entry: Node, columns: dict[str, Column]) -> list[RequiredWhen
         text = str(value).lower() if isinstance(value, bool) else str(value)
         parsed = cells.parse(columns[when], text)
         if parsed is None:
-            node.wrong("in", f"{text!r:.40} is not a {columns[when].type}")
+            node.wrong("in", f"{text!r:.40} is not of type {columns[when].type}")
         values.append(parsed)
     if not values:
         node.wrong("in", f"needs the values of {when} for which {name} is required")

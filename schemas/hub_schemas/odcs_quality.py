@@ -113,7 +113,7 @@ def column_quality(node: Node, column: Column) -> tuple[ColumnRules, tuple[Quali
             rules.unique = True
         else:
             rules.enum, rules.pattern = values, _pattern(arguments, column)
-            if not values and rules.pattern is None:
+            if not ({"validValues", "pattern"} & set(arguments.data)):
                 arguments.wrong("", "needs validValues (a list) or pattern")
     return rules, tuple(measures)
 
@@ -145,9 +145,7 @@ def _values(arguments: Node, column: Column, metric: str) -> tuple[Cell, ...]:
             continue
         typed = _typed(value, column)
         if typed is None:
-            arguments.wrong(
-                f"validValues[{index}]", f"{str(value)[:40]!r} is not a {column.type} (quote texts)"
-            )
+            arguments.wrong(f"validValues[{index}]", f"{str(value)[:40]!r} is not of type {column.type}")
         else:
             found.append(typed)
     return tuple(found)

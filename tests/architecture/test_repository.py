@@ -24,7 +24,7 @@ HOSTS = [
     "gh" + "cr.io",
     "quay" + ".io",
 ]
-PATHS = re.compile(r"(?<![\w./~-])/(?:wor" + r"k|roo" + r"t|hom" + r"e|Users)/[A-Za-z.]")
+PATHS = re.compile(r"(?<![\w./~-])/(?:wor" + r"k|roo" + r"t|hom" + r"e|Users)/(?!\.ssh)[A-Za-z.]")
 
 
 def python_files() -> list[str]:

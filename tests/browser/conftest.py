@@ -66,9 +66,7 @@ def browser() -> Iterator[Browser]:
     told = os.environ.get("HUB_CHROMIUM")
     program = told or next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if program is None:
-        missing(
-            "no Chromium is installed (Debian: apt-get install chromium); HUB_CHROMIUM names one"
-        )
+        missing("no Chromium is installed (Debian: apt-get install chromium); HUB_CHROMIUM names one")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -84,27 +84,29 @@ def test_no_new_processes(plugins: TestPlugins) -> None:
     assert found["system"] != "0"
 
 
-def test_a_thread_bomb_is_ended(plugins: TestPlugins) -> None:
-    failed = failure(
-        plugins,
+def test_a_thread_bomb_is_stopped(plugins: TestPlugins) -> None:
+    plugins.add(
         """
         threading.stack_size(32768)
         def sleep():
             time.sleep(60)
-        started = 0
-        while True:
-            try:
+        try:
+            for started in range(50_000):
                 threading.Thread(target=sleep, daemon=True).start()
-            except RuntimeError:
-                time.sleep(0.01)
-            started += 1
-            if started > 50_000:
-                break
-        """,
-        seconds=20,
+        except RuntimeError:
+            pass
+        found["started"] = started
+        time.sleep(2)
+        """
     )
 
-    assert str(MOST_TASKS) in failed.message or failed.kind == "memory"
+    # The kernel stops an ordinary user's hub's plugins at the limit; for root the hub itself has to look.
+    try:
+        result = plugins.run(seconds=20)
+    except PluginFailed as failed:
+        assert str(MOST_TASKS) in failed.message or failed.kind == "memory"
+    else:
+        assert int(result.tables["found"]["value"][0].as_py()) <= MOST_TASKS
 
 
 @pytest.mark.parametrize(

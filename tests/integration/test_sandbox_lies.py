@@ -89,7 +89,7 @@ batch = pa.record_batch({"what": ["a"], "value": ["b"]})
         ("claim(lambda spans: tables([[1 << 40, 64]]))", "points outside"),
         ("claim(lambda spans: tables([[-64, 64]]))", "at least 0"),
         ("claim(lambda spans: tables([], '../../etc/cron.d/x'))", "not the outputs of the manifest"),
-        ("claim(lambda spans: tables(spans) | {'more': 1})", "not known here: more"),
+        ("claim(lambda spans: tables(spans) | {'more': 1})", "known are: tables, report"),
         ("claim(lambda spans: {**tables(spans), 'report': {'title': '<script>'}})", "lacks summary"),
         ("claim(b'[' * 100_000)", "not JSON"),
         ("claim(b'{\"tables\": NaN, \"report\": 1}')", "not JSON"),

@@ -17,6 +17,7 @@ def write_draft(sample: Sample, contract_id: str) -> str:
     """The YAML of a contract that the sample suggests. It holds no value of a personal column.
 
     Args:
+        sample: the rows to go by.
         contract_id: dotted, like schools.attendance.
     """
     guesses = guess_columns(sample)
@@ -104,7 +105,9 @@ def _custom(guess: Guess) -> Iterator[str]:
     custom = {
         "identifier": guess.identifier or "",
         "linkageRole": guess.role or "",
-        "format": _text(guess.formats[0]) if len(guess.formats) == 1 and guess.formats != ("%Y-%m-%d",) else "",
+        "format": _text(guess.formats[0])
+        if len(guess.formats) == 1 and guess.formats != ("%Y-%m-%d",)
+        else "",
     }
     if any(custom.values()):
         yield "  customProperties:"

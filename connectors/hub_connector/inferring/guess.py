@@ -18,7 +18,7 @@ from hub_schemas.identifiers import KINDS
 from hub_schemas.model import DEFAULT_TIMESTAMP_FORMATS, Type
 
 from .sample import ColumnSample, Sample
-from .words import classify, column_name, identifier_hint, role_of, tokens
+from .words import classify, column_name, identifier_hint, role_of, tokens, word_set
 
 __all__ = ["Guess", "guess_columns", "guess_key"]
 
@@ -28,7 +28,8 @@ _IDENTIFIER_FIT: Final = 0.9
 _FEWEST: Final = 8
 _MOST_VALUES: Final = 20
 _ROWS_A_VALUE: Final = 8
-_KEY_ROWS: Final = 20_000
+_FIRST_LOOK: Final = 50
+_KEY_ROWS: Final = (1_000, 20_000)
 _KEY_COLUMNS: Final = 12
 _DATES: Final = (
     "%Y-%m-%d", "%d/%m/%Y", "%-d/%-m/%Y", "%m/%d/%Y", "%-m/%-d/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d/%m/%y",
@@ -41,8 +42,12 @@ _TIMES: Final = (
 )  # fmt: skip
 #: Kinds whose form is so particular that values alone tell; the others need the header to say so too.
 _TELLING: Final = ("nhs-number", "nino", "upn", "uln", "pnc-id", "postcode", "gss-code")
-_CODE_WORDS: Final = frozenset("id code ref reference number no num urn key uid phone telephone".split())
-_MEASURES: Final = frozenset("count total amount rate rent value minutes hours sessions officers age cost".split())
+_CODE_WORDS: Final = word_set("id code ref reference number no num urn key uid phone telephone")
+#: Headers under which values may name somebody; a draft never lists those.
+_NAMING: Final = word_set(
+    "name names officer worker manager teacher person email mail phone telephone mobile"
+)
+_MEASURES: Final = word_set("count total amount rate rent value minutes hours sessions officers age cost")
 
 
 @dataclass
@@ -89,14 +94,23 @@ def _guess(guess: Guess) -> Guess:
         if finder(guess):
             break
     guess.role = role_of(column.header, guess.identifier)
+    if guess.role == "date_of_birth" and guess.type != "date":
+        guess.role = None  # a country of birth, say
     return guess
 
 
 def _unfit(guess: Guess, column: Column) -> tuple[float, list[int]]:
     """The share of filled rows that `column` can read, and the first data rows that it cannot."""
-    bad = {value for value in guess.sample.counts if parse(column, value) is None}
+    values = list(guess.sample.counts)
+    if not any(parse(column, value) is not None for value in values[:_FIRST_LOOK]):
+        return 0.0, []
+    bad = {value for value in values if parse(column, value) is None}
     count = sum(guess.sample.counts[value] for value in bad)
-    rows = [number for number, value in enumerate(guess.sample.values, start=1) if value in bad][:5] if bad else []
+    rows = (
+        [number for number, value in enumerate(guess.sample.values, start=1) if value in bad][:5]
+        if bad
+        else []
+    )
     return 1 - count / guess.sample.filled, rows
 
 
@@ -117,7 +131,9 @@ def _as_identifier(guess: Guess) -> bool:
         if not hinted and kind not in _TELLING:
             continue
         enough = len(guess.sample.counts) >= (1 if hinted else _FEWEST)
-        if enough and _fits(guess, "string", 0.5 if hinted and KINDS[kind].check else _IDENTIFIER_FIT, identifier=kind):
+        if enough and _fits(
+            guess, "string", 0.5 if hinted and KINDS[kind].check else _IDENTIFIER_FIT, identifier=kind
+        ):
             guess.identifier = kind
             return True
     return False
@@ -127,7 +143,7 @@ def _as_flag(guess: Guess) -> bool:
     seen = {value.lower() for value in guess.sample.counts}
     if not (seen <= {"true", "false", "t", "f"} or seen <= {"yes", "no", "y", "n"}) or len(seen) < 2:
         return False
-    if seen == {"f"} or "f" in seen and role_of(guess.sample.header, None) == "sex":
+    if seen == {"f"} or ("f" in seen and role_of(guess.sample.header, None) == "sex"):
         return False
     guess.type = "boolean"
     return True
@@ -139,13 +155,17 @@ def _as_number(guess: Guess) -> bool:
     long = any(len(value) > 15 for value in values)
     if padded or long:
         if all(value.isdigit() for value in values):
-            guess.notes.append("digits kept as text: leading noughts or great length would be lost in a number")
+            guess.notes.append(
+                "digits kept as text: leading noughts or great length would be lost in a number"
+            )
         return False
     if any(word in ("date", "dob", "birth") for word in tokens(header)) and _as_compact_date(guess):
         return True
     if _fits(guess, "integer", MOST_FIT):
         if not _CODE_WORDS.isdisjoint(tokens(header)):
-            guess.notes.append("kept as text since it names something; make it an integer if it counts something")
+            guess.notes.append(
+                "kept as text since it names something; make it an integer if it counts something"
+            )
             return True
         guess.type = "integer"
         if set(values) <= {"0", "1"} and len(values) == 2:
@@ -185,7 +205,9 @@ def _note_order(guess: Guess, pattern: str) -> None:
     if pattern.startswith(("%d/%m", "%-d/%-m")):
         other = pattern.replace("d", "?").replace("m", "d").replace("?", "m")
         if _unfit(guess, Column("c", "c", "date", formats=(other,)))[0] == 1:
-            guess.notes.append("day and month could be the other way round in this sample: check a known date")
+            guess.notes.append(
+                "day and month could be the other way round in this sample: check a known date"
+            )
 
 
 def _classify(guesses: Sequence[Guess]) -> None:
@@ -208,8 +230,8 @@ def _describe_text(guess: Guess) -> None:
     counts = guess.sample.counts
     if guess.type != "string" or guess.identifier or not counts:
         return
-    naming = guess.role not in (None, "sex")
-    repeated = len(counts) <= _MOST_VALUES and guess.sample.filled >= _ROWS_A_VALUE * len(counts)
+    naming = guess.role not in (None, "sex") or not _NAMING.isdisjoint(tokens(guess.sample.header))
+    repeated = 1 < len(counts) <= _MOST_VALUES and guess.sample.filled >= _ROWS_A_VALUE * len(counts)
     if repeated and not naming and max(map(len, counts)) <= 60:
         guess.values = tuple(sorted(counts))
         guess.notes.append("the values of the sample: add those it may have as well, or take the list out")
@@ -236,22 +258,32 @@ def guess_key(sample: Sample, guesses: Sequence[Guess]) -> tuple[Guess, ...]:
     One column is preferred, then one that names something (its header ends in id, number, reference), then what
     stands further left.
     """
-    fit = [guess for guess in guesses if guess.sample.is_full and not guess.is_measure and guess.type != "timestamp"]
+    fit = [
+        guess
+        for guess in guesses
+        if guess.sample.is_full and not guess.is_measure and guess.type != "timestamp"
+    ]
     alone = [guess for guess in fit if guess.sample.is_unique and sample.rows > 1]
     if alone:
-        return (min(alone, key=lambda guess: (_CODE_WORDS.isdisjoint(tokens(guess.sample.header)), fit.index(guess))),)
+        return (
+            min(
+                alone,
+                key=lambda guess: (_CODE_WORDS.isdisjoint(tokens(guess.sample.header)), fit.index(guess)),
+            ),
+        )
     fit = sorted(fit, key=lambda guess: -len(guess.sample.counts))[:_KEY_COLUMNS]
-    rows = min(sample.rows, _KEY_ROWS)
     for size in (2, 3):
         for chosen in combinations(fit, size):
             # The number of combinations bounds the number of different rows from above.
             most = 1
             for guess in chosen:
                 most *= len(guess.sample.counts)
-            if most >= sample.rows and _differ(chosen, rows) and _differ(chosen, sample.rows):
+            # Few rows are enough to rule most combinations out.
+            if most >= sample.rows and all(_differ(chosen, rows) for rows in (*_KEY_ROWS, sample.rows)):
                 return tuple(sorted(chosen, key=guesses.index))
     return ()
 
 
 def _differ(chosen: Sequence[Guess], rows: int) -> bool:
-    return len(set(zip(*(guess.sample.values[:rows] for guess in chosen), strict=True))) == rows
+    found = list(zip(*(guess.sample.values[:rows] for guess in chosen), strict=True))
+    return len(set(found)) == len(found)

@@ -75,7 +75,11 @@ def take_sample(source: Source, most_rows: int) -> Sample:
         take = batch.table.slice(0, most_rows - rows)
         whole = take.num_rows == batch.table.num_rows
         rows += take.num_rows
-        odd = {entry.row - batch.first_row for entry in batch.spoilt if entry.row - batch.first_row < take.num_rows}
+        odd = {
+            entry.row - batch.first_row
+            for entry in batch.spoilt
+            if entry.row - batch.first_row < take.num_rows
+        }
         spoilt += len(odd)
         for kept, column in zip(columns, take.columns, strict=True):
             texts = (value for index, value in enumerate(column.to_pylist()) if index not in odd)
@@ -83,10 +87,14 @@ def take_sample(source: Source, most_rows: int) -> Sample:
         if not whole:
             break
     if rows == spoilt:
-        raise SourceError(f"{source.name} has a header and no rows that fit it.", "Give a sample with some rows.")
+        raise SourceError(
+            f"{source.name} has a header and no rows that fit it.", "Give a sample with some rows."
+        )
     return Sample(
         source.name,
-        tuple(ColumnSample(name, tuple(values)) for name, values in zip(reading.columns, columns, strict=True)),
+        tuple(
+            ColumnSample(name, tuple(values)) for name, values in zip(reading.columns, columns, strict=True)
+        ),
         rows - spoilt,
         spoilt,
         whole,

@@ -9,27 +9,36 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["classify", "column_name", "identifier_hint", "role_of", "tokens"]
+__all__ = ["classify", "column_name", "identifier_hint", "role_of", "tokens", "word_set"]
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
 
 _ROLES: Final = (
     ("forename", (("forename",), ("first", "name"), ("given", "name"), ("firstname",), ("forenames",))),
     ("surname", (("surname",), ("last", "name"), ("family", "name"), ("lastname",))),
-    ("full_name", (("full", "name"), ("fullname",), ("person", "name"), ("child", "name"), ("pupil", "name"))),
+    (
+        "full_name",
+        (("full", "name"), ("fullname",), ("person", "name"), ("child", "name"), ("pupil", "name")),
+    ),
     ("date_of_birth", (("dob",), ("birth",), ("birthdate",), ("dateofbirth",))),
     ("sex", (("sex",), ("gender",))),
     ("postcode", (("postcode",), ("post", "code"))),
     ("uprn", (("uprn",),)),
     ("address", (("address",),)),
 )
-_PERSONAL: Final = frozenset(
-    "phone telephone mobile email mail contact nationality guardian parent carer signature username photo "
-    "claimant tenant pupil patient victim suspect offender".split()
+_PERSONAL: Final = word_set(
+    """phone telephone mobile email mail contact nationality guardian parent carer signature username photo
+    claimant tenant pupil patient victim suspect offender"""
 )
 #: Article 9 and 10 of the UK GDPR: special categories, and criminal offence data which is guarded like them.
-_SPECIAL: Final = frozenset(
-    "ethnic ethnicity race religion religious faith belief disability disabled health diagnosis medical mental "
-    "illness medication treatment sexual sexuality orientation pregnancy pregnant genetic biometric union political "
-    "sen send ehcp conviction convictions offender sentence substance drug alcohol smoking bmi".split()
+_SPECIAL: Final = word_set(
+    """ethnic ethnicity race religion religious faith belief disability disabled health diagnosis medical mental
+    illness medication treatment sexual sexuality orientation pregnancy pregnant genetic biometric union political
+    sen send ehcp conviction convictions offender sentence substance drug alcohol smoking bmi"""
 )
 _IDENTIFIERS: Final = {
     "nhs-number": {"nhs"}, "nino": {"nino", "ni", "insurance"}, "upn": {"upn"}, "uln": {"uln"}, "pnc-id": {"pnc"},

@@ -87,6 +87,7 @@ def find_head(
         quote: quotation mark to try the delimiters with.
         header_row: the record the header is, counted from 1 without blank lines; None to find it.
         recognise: how many columns of the contract a row names.
+        name: of the file, for messages.
 
     Raises:
         SourceError: when there is no header.
@@ -99,8 +100,8 @@ def find_head(
         start = text.index("\n") + 1 if "\n" in text else len(text)
     candidates = [given] if given else [Dialect(delimiter, quote) for delimiter in _DELIMITERS]
     best: tuple[tuple[float, ...], Dialect, Head] | None = None
-    for dialect in candidates:
-        dialect = _with_space(dialect, text, given is not None)
+    for candidate in candidates:
+        dialect = _with_space(candidate, text, given is not None)
         records = _records(text, start, dialect)
         if not records:
             continue
@@ -110,7 +111,9 @@ def find_head(
             end, line, cells = records[index]
             best = (score, dialect, Head(tuple(cells), end, line))
     if best is None:
-        raise SourceError(f"{name} is empty: it has no header and no rows.", "Export it again with its column names.")
+        raise SourceError(
+            f"{name} is empty: it has no header and no rows.", "Export it again with its column names."
+        )
     return best[1], best[2]
 
 
@@ -119,7 +122,11 @@ def _with_space(dialect: Dialect, text: str, given: bool) -> Dialect:
     if given or dialect.quote is None:
         return dialect
     spaced = text.count(f"{dialect.delimiter} {dialect.quote}")
-    return replace(dialect, skip_space=True) if spaced > text.count(dialect.delimiter + dialect.quote) else dialect
+    return (
+        replace(dialect, skip_space=True)
+        if spaced > text.count(dialect.delimiter + dialect.quote)
+        else dialect
+    )
 
 
 def _records(text: str, start: int, dialect: Dialect) -> list[tuple[int, int, list[str]]]:
@@ -148,7 +155,10 @@ def _records(text: str, start: int, dialect: Dialect) -> list[tuple[int, int, li
 
 
 def _header_index(
-    records: Sequence[tuple[int, int, list[str]]], header_row: int | None, recognise: Recognise | None, name: str
+    records: Sequence[tuple[int, int, list[str]]],
+    header_row: int | None,
+    recognise: Recognise | None,
+    name: str,
 ) -> int:
     if header_row is not None:
         if header_row > len(records):
@@ -160,7 +170,9 @@ def _header_index(
         if max(known):
             return known.index(max(known))
     width = _usual_width(records)
-    filled = [sum(bool(cell.strip()) for cell in cells) if len(cells) == width else 0 for _, _, cells in first]
+    filled = [
+        sum(bool(cell.strip()) for cell in cells) if len(cells) == width else 0 for _, _, cells in first
+    ]
     # Titles above a table fill one or two cells of a row; the header is the first row that is mostly filled.
     return next((index for index, count in enumerate(filled) if count and count >= max(filled) / 2), 0)
 

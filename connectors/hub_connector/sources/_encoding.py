@@ -68,7 +68,11 @@ class Encoding:
         name = self.codec.upper() if self.codec.startswith("utf") else self.codec
         if self.damaged:
             return f"encoding {name}; some rows have bytes that are not {name} and are at fault"
-        return f"encoding {name} (guessed: say --encoding if names look wrong)" if self.guessed else f"encoding {name}"
+        return (
+            f"encoding {name} (guessed: say --encoding if names look wrong)"
+            if self.guessed
+            else f"encoding {name}"
+        )
 
 
 def checked_encoding(name: str) -> Encoding:
@@ -82,7 +86,8 @@ def checked_encoding(name: str) -> Encoding:
         b"".decode(codec.name)
     except LookupError:
         raise SourceError(
-            f"There is no text encoding called {name!r}.", "Common ones: utf-8, cp1252 (Windows), utf-16, iso8859-1."
+            f"There is no text encoding called {name!r}.",
+            "Common ones: utf-8, cp1252 (Windows), utf-16, iso8859-1.",
         ) from None
     return Encoding("utf-8" if codec.name == "utf-8-sig" else codec.name)
 
@@ -99,7 +104,9 @@ def detect_encoding(stream: BinaryIO, name: str) -> Encoding:
         return mark
     for magic, what in _OTHER_KINDS:
         if head.startswith(magic):
-            raise SourceError(f"{name} is {what}, not CSV.", "Save the table as CSV (UTF-8) and use that file.")
+            raise SourceError(
+                f"{name} is {what}, not CSV.", "Save the table as CSV (UTF-8) and use that file."
+            )
     if b"\0" in head:
         return _without_mark(head, name)
     survey = _Survey()
@@ -164,7 +171,8 @@ class _Survey:
         guess = _guess(bytes(self._sample))
         if guess is None:
             raise SourceError(
-                f"The text encoding of {name} cannot be told.", "Say it with --encoding, or save the file as UTF-8."
+                f"The text encoding of {name} cannot be told.",
+                "Say it with --encoding, or save the file as UTF-8.",
             )
         return Encoding(guess, guessed=True)
 

@@ -33,11 +33,20 @@ _END: Final = "\0\0end of source\0\0"
 
 
 def read_records(
-    blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name: str, *, damaged: bool, chunk: int = CHUNK
+    blocks: Iterable[bytes],
+    dialect: Dialect,
+    columns: Sequence[str],
+    name: str,
+    *,
+    damaged: bool,
+    chunk: int = CHUNK,
 ) -> Iterator[Batch]:
     """Batches of the records in `blocks` (UTF-8 after the header, cut anywhere).
 
     Args:
+        blocks: the text.
+        dialect: how it is to be read.
+        name: of the file, for messages.
         columns: the header; every row must have as many cells.
         damaged: whether U+FFFD marks bytes that could not be read, which puts its row at fault.
         chunk: bytes of text to a batch.
@@ -71,7 +80,9 @@ def read_records(
 class _Reader:
     """One file's way of reading; counts the data rows."""
 
-    def __init__(self, dialect: Dialect, columns: tuple[str, ...], name: str, damaged: bool, size: int) -> None:
+    def __init__(
+        self, dialect: Dialect, columns: tuple[str, ...], name: str, damaged: bool, size: int
+    ) -> None:
         self.dialect, self.columns, self.name, self.damaged, self.size = dialect, columns, name, damaged, size
         self.row = 0
         self._quote = dialect.quote.encode() if dialect.quote else None
@@ -152,7 +163,9 @@ class _Reader:
     def _without(self, table: pa.Table, bad: list[bool], first: int) -> Batch:
         """The batch with the rows that hold unreadable bytes set apart."""
         spoilt = tuple(
-            self._unreadable(first + index, tuple(str(cell) for cell in table.slice(index, 1).to_pylist()[0].values()))
+            self._unreadable(
+                first + index, tuple(str(cell) for cell in table.slice(index, 1).to_pylist()[0].values())
+            )
             for index, is_bad in enumerate(bad)
             if is_bad
         )
@@ -187,14 +200,18 @@ class _Reader:
         wanted, found = len(self.columns), len(cells)
         if found != wanted:
             rule = "missing-cell" if found < wanted else "extra-cell"
-            message = f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
+            message = (
+                f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
+            )
             return Spoilt(self.row, tuple(cells), rule, message)
         if self.damaged and any(_REPLACEMENT in cell for cell in cells):
             return self._unreadable(self.row, tuple(cells))
         return None
 
     def _unreadable(self, row: int, cells: tuple[str, ...]) -> Spoilt:
-        return Spoilt(row, cells, "encoding-error", "the row has bytes that are not UTF-8; save the file as UTF-8")
+        return Spoilt(
+            row, cells, "encoding-error", "the row has bytes that are not UTF-8; save the file as UTF-8"
+        )
 
 
 def _quoting(dialect: Dialect) -> re.Pattern[bytes]:
@@ -207,8 +224,10 @@ def _quoting(dialect: Dialect) -> re.Pattern[bytes]:
 
 
 def _before_end(records: Iterator[list[str]], reader: _Reader) -> Iterator[list[str]]:
-    """The records before the end mark. `csv` takes what follows an open quotation mark for one last cell, in
-    silence; then the mark does not come out as a record of its own.
+    """The records before the end mark.
+
+    `csv` takes what follows an open quotation mark for one last cell, in silence; then the mark does not come out
+    as a record of its own.
     """
     ended = False
     for cells in records:

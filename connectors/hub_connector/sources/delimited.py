@@ -60,7 +60,9 @@ def _checked_options(options: Mapping[str, object]) -> _Options:
     quote = _character(options.get("quote", '"'), "quote")
     escape = _character(options.get("escape", "none"), "escape")
     delimiter = options.get("delimiter")
-    dialect = Dialect(_character(delimiter, "delimiter") or ",", quote, escape) if delimiter is not None else None
+    dialect = (
+        Dialect(_character(delimiter, "delimiter") or ",", quote, escape) if delimiter is not None else None
+    )
     if dialect is None and escape is not None:
         raise ConfigError("An escape character needs to know the delimiter as well.", "Add --delimiter.")
     row = options.get("header_row")
@@ -78,7 +80,10 @@ def _character(value: object, name: str) -> str | None:
     if text.lower() == "none" and name != "delimiter":
         return None
     if len(text) != 1 or not text.isascii() or text in "\r\n\0":
-        raise ConfigError(f"{name} must be one character, not {value!r}.", f"For example --{name} {'semicolon' if name == 'delimiter' else 'none'}.")
+        raise ConfigError(
+            f"{name} must be one character, not {value!r}.",
+            f"For example --{name} {'semicolon' if name == 'delimiter' else 'none'}.",
+        )
     return text
 
 
@@ -140,10 +145,17 @@ class DelimitedSource:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: OSError) -> SourceError:
-        return SourceError(f"{self.name} cannot be read: {error.strerror}.", "Check its permissions and its place.")
+        return SourceError(
+            f"{self.name} cannot be read: {error.strerror}.", "Check its permissions and its place."
+        )
 
     def _batches(
-        self, blocks: Iterable[bytes], encoding: Encoding, dialect: Dialect, head: Head, columns: tuple[str, ...]
+        self,
+        blocks: Iterable[bytes],
+        encoding: Encoding,
+        dialect: Dialect,
+        head: Head,
+        columns: tuple[str, ...],
     ) -> Iterator[Batch]:
         from ._records import read_records
 

@@ -159,7 +159,14 @@ _SYSTEM_LIBRARIES = (
 
 def _refuse_if_too_wide(path: Path) -> None:
     """A folder that holds more than Python things must never be shown to plugins."""
-    if path in (Path("/"), Path("/home"), Path("/root"), Path("/etc"), Path("/var"), Path.home()):
+    if path in (
+        Path("/"),
+        Path("/home"),
+        Path("/root"),
+        Path("/etc"),
+        Path("/var"),
+        Path(os.path.expanduser("~")),
+    ):
         raise ConfigurationError(
             f"The plugins' environment would show plugins the whole of {path}. Put the environment, and "
             "plugins installed as editable, into folders of their own."

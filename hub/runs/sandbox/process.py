@@ -100,21 +100,22 @@ def watch(
     )
     listener = _Listener(process, on_line)
     gauge = _Gauge(process.pid)
-    killed = ""
+    killed, looked = "", 0.0
     ended_by_itself = False
     try:
-        while listener.wait(_TICK_SECONDS):
-            gauge.read()
-            if time.monotonic() - started > wall_seconds:
-                killed = "wall"
-            elif gauge.tasks > most_tasks:
-                killed = "tasks"
-            elif listener.flooded:
+        while not killed and listener.wait(_TICK_SECONDS):
+            now = time.monotonic()
+            if listener.flooded:
                 killed = "output"
-            elif cancelled():
-                killed = "cancelled"
-            if killed:
-                break
+            elif now - started > wall_seconds:
+                killed = "wall"
+            elif now - looked >= _TICK_SECONDS:
+                looked = now
+                gauge.read()
+                if gauge.tasks > most_tasks:
+                    killed = "tasks"
+                elif cancelled():
+                    killed = "cancelled"
         ended_by_itself = not killed
     finally:
         usage = _end(process, GRACE_SECONDS if ended_by_itself else 0)

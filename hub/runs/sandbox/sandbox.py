@@ -37,8 +37,6 @@ __all__ = ["Sandbox"]
 
 # A description or a probe is quick; what is not is broken.
 _BRIEF = Resources(memory_mb=2048, cpu_seconds=60, wall_seconds=60, output_mb=16)
-# Room in the result beside the tables: header, index and report.
-_INDEX_BYTES = 16 * 1024 * 1024
 # Without these a sandbox is none, whatever else holds.
 _ESSENTIAL = (
     "no network",
@@ -215,7 +213,7 @@ class Sandbox:
         """
         bare = request.mode != "probe" and self._must_go_bare()
         environment = self._environment_here()
-        size = resources.output_mb * 1024 * 1024 + _INDEX_BYTES
+        size = resources.output_mb * 1024 * 1024
         conversation.result_fd = files.result(size)
         request = replace(
             request,

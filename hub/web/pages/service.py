@@ -76,11 +76,14 @@ _TEXTS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TextPage(Page):
-    """A page of words: `name` is cookies, privacy or accessibility; `contact` is whom to ask."""
+    """A page of words: `name` is cookies, privacy or accessibility; `contact` is whom to ask.
+
+    cookies are (name, what it is for, how long it lasts) each.
+    """
 
     name: str
-    session_minutes: int = 30
     contact: str = ""
+    cookies: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def template(self) -> str:  # type: ignore[override]

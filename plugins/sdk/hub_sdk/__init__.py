@@ -28,9 +28,9 @@ from hub_sdk.manifest import (
     Manifest,
     Output,
     OutputColumn,
-    Parameter,
     Resources,
 )
+from hub_sdk.parameters import Parameter
 from hub_sdk.report import Chart, Report, RunOutput, Series, Table, Text
 
 __version__ = "0.1.0"

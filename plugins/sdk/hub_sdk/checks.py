@@ -10,14 +10,16 @@ import math
 import numbers
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 # Control characters other than tab and line feed; also the marks that turn the direction of text round (they
 # can make a report read differently from what it says).
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BREAKS = re.compile("[\t\n\u2028\u2029]")
 
 
@@ -51,6 +53,11 @@ def text(
     if pattern is not None and not pattern.fullmatch(value):
         raise FormatError(place, f"must match {pattern.pattern}")
     return value
+
+
+def name(place: str, value: object) -> str:
+    """A name as columns, inputs and parameters have: snake_case, at most 60 characters."""
+    return text(place, value, longest=60, pattern=_NAME)
 
 
 def whole(place: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
@@ -122,12 +129,10 @@ def several(
 
 
 def distinct(place: str, values: Sequence[str]) -> None:
-    """No value twice."""
-    seen: set[str] = set()
-    for value in values:
-        if value in seen:
-            raise FormatError(place, f"names {value!r} twice")
-        seen.add(value)
+    """No value twice. The message counts instead of quoting: names in a report may be data."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise FormatError(place, f"has one name twice (item {index + 1} repeats an earlier one)")
 
 
 def instance(kind: type[T]) -> Callable[[str, object], T]:
@@ -153,9 +158,9 @@ def fields(
     missing = [name for name in required if name not in value]
     if missing:
         raise FormatError(place, f"lacks {', '.join(missing)}")
-    unknown = [str(name)[:40] for name in value if name not in required and name not in optional]
-    if unknown:
-        raise FormatError(place, f"has fields that are not known here: {', '.join(sorted(unknown)[:5])}")
+    known = [*required, *optional]
+    if not all(name in known for name in value):
+        raise FormatError(place, f"has fields that are not known here; known are: {', '.join(known)}")
     return {str(name): item for name, item in value.items()}
 
 
@@ -176,3 +181,8 @@ def settle(instance: object, **values: object) -> None:
     """Store checked values in a frozen dataclass while it is being made."""
     for name, value in values.items():
         object.__setattr__(instance, name, value)
+
+
+def plain(instance: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are, by name."""
+    return {field.name: getattr(instance, field.name) for field in dataclass_fields(instance)}

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hub_sdk import checks
-from hub_sdk.manifest import Manifest, Value
+from hub_sdk.manifest import Manifest
+from hub_sdk.parameters import Value
 
 if TYPE_CHECKING:
     import duckdb

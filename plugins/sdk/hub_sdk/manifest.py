@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
-from datetime import date
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 from hub_sdk import checks
 from hub_sdk.checks import FormatError, inside
+from hub_sdk.parameters import Parameter, Value
 
 # The version of hooks, manifest and messages. A worker of one version runs plugins of that version only.
 SDK_VERSION = "1"
@@ -33,23 +32,16 @@ PEOPLE_COLUMNS: Mapping[str, str] = {
 }
 
 COLUMN_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
-PARAMETER_TYPES = ("string", "integer", "number", "boolean", "date")
 DISCLOSURES = ("person", "aggregate", "open")
 LINKS = ("person", "household")
 
 T = TypeVar("T")
-Value = str | int | float | bool | date
 Disclosure = Literal["person", "aggregate", "open"]
 
 _PLUGIN_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONTRACT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,3}([.+-]?[a-z0-9]+)*")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,#-]+")
-
-
-def _name(place: str, value: object) -> str:
-    return checks.text(place, value, longest=60, pattern=_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +61,9 @@ class Input:
     link: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _name("name", self.name)
+        checks.name("name", self.name)
         checks.text("contract", self.contract, longest=120, pattern=_CONTRACT)
-        columns = checks.several("columns", self.columns, _name, least=1, most=500)
+        columns = checks.several("columns", self.columns, checks.name, least=1, most=500)
         checks.distinct("columns", columns)
         checks.flag("required", self.required)
         link = checks.several(
@@ -102,7 +94,7 @@ class Input:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return {**_plain(self), "columns": list(self.columns), "link": list(self.link)}
+        return {**checks.plain(self), "columns": list(self.columns), "link": list(self.link)}
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> Input:
@@ -120,13 +112,13 @@ class OutputColumn:
     description: str
 
     def __post_init__(self) -> None:
-        _name("name", self.name)
+        checks.name("name", self.name)
         checks.choice("type", self.type, COLUMN_TYPES)
         checks.text("description", self.description, longest=500, empty=False)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return _plain(self)
+        return checks.plain(self)
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> OutputColumn:
@@ -152,11 +144,11 @@ class Output:
     key: str | None = None
 
     def __post_init__(self) -> None:
-        _name("name", self.name)
+        checks.name("name", self.name)
         columns = checks.several("columns", self.columns, checks.instance(OutputColumn), least=1, most=500)
         checks.distinct("columns", [column.name for column in columns])
         checks.choice("disclosure", self.disclosure, DISCLOSURES)
-        counts = checks.several("count_columns", self.count_columns, _name, most=500)
+        counts = checks.several("count_columns", self.count_columns, checks.name, most=500)
         types = {column.name: column.type for column in columns}
         for count in counts:
             if types.get(count) != "integer":
@@ -179,7 +171,7 @@ class Output:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
         return {
-            **_plain(self),
+            **checks.plain(self),
             "columns": [column.to_json() for column in self.columns],
             "count_columns": list(self.count_columns),
         }
@@ -190,79 +182,6 @@ class Output:
         given = checks.fields(place, data, ("name", "columns", "disclosure"), ("count_columns", "key"))
         given["columns"] = checks.several(
             inside(place, "columns"), given["columns"], lambda at, item: OutputColumn.from_json(item, at)
-        )
-        return checks.made(cls, given, place)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """Something a person may set before a run; forms and commands are made from it.
-
-    `minimum` and `maximum` are for integer, number and date; `choices` for any type but boolean. Dates are
-    `date` objects in Python and ISO 8601 strings in JSON.
-    """
-
-    name: str
-    type: str
-    default: Value
-    help: str
-    minimum: Value | None = None
-    maximum: Value | None = None
-    choices: tuple[Value, ...] | None = None
-
-    def __post_init__(self) -> None:
-        _name("name", self.name)
-        checks.choice("type", self.type, PARAMETER_TYPES)
-        checks.text("help", self.help, longest=500, empty=False)
-        if self.choices is not None:
-            if self.type == "boolean":
-                raise FormatError("choices", "a boolean has no choices")
-            checks.settle(
-                self, choices=checks.several("choices", self.choices, self._typed, least=1, most=100)
-            )
-        for bound in ("minimum", "maximum"):
-            value = getattr(self, bound)
-            if value is not None:
-                if self.type in ("string", "boolean"):
-                    raise FormatError(bound, f"is not for a {self.type}")
-                checks.settle(self, **{bound: self._typed(bound, value)})
-        checks.settle(self, default=self.check(self.default, "default"))
-
-    def check(self, value: object, place: str = "") -> Value:
-        """The value in the type of the parameter and within its bounds; raises `FormatError`."""
-        place = place or self.name
-        found = self._typed(place, value)
-        if self.choices is not None and found not in self.choices:
-            raise FormatError(place, f"must be one of {', '.join(map(str, self.choices))}")
-        # Bounds were checked to be of the parameter's own type, so these comparisons are between like and
-        # like.
-        if self.minimum is not None and cast(Any, found) < self.minimum:
-            raise FormatError(place, f"must be at least {self.minimum}")
-        if self.maximum is not None and cast(Any, found) > self.maximum:
-            raise FormatError(place, f"must be at most {self.maximum}")
-        return found
-
-    def _typed(self, place: str, value: object) -> Value:
-        if self.type == "integer":
-            return checks.whole(place, value)
-        if self.type == "number":
-            return checks.number(place, value)
-        if self.type == "boolean":
-            return checks.flag(place, value)
-        if self.type == "date":
-            return checks.day(place, value)
-        return checks.text(place, value, longest=1000)
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of JSON values."""
-        choices = None if self.choices is None else [_json_value(item) for item in self.choices]
-        return {**{name: _json_value(value) for name, value in _plain(self).items()}, "choices": choices}
-
-    @classmethod
-    def from_json(cls, data: object, place: str = "") -> Parameter:
-        """The checked opposite of `to_json`; raises `FormatError`."""
-        given = checks.fields(
-            place, data, ("name", "type", "default", "help"), ("minimum", "maximum", "choices")
         )
         return checks.made(cls, given, place)
 
@@ -290,7 +209,7 @@ class Resources:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return _plain(self)
+        return checks.plain(self)
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> Resources:
@@ -364,7 +283,7 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values, complete: defaults are written out."""
         return {
-            **_plain(self),
+            **checks.plain(self),
             "inputs": [item.to_json() for item in self.inputs],
             "outputs": [item.to_json() for item in self.outputs],
             "parameters": [item.to_json() for item in self.parameters],
@@ -396,12 +315,3 @@ def _check_schedule(schedule: object) -> None:
 def _from_json(read: Callable[[object, str], T]) -> Callable[[str, object], T]:
     """`from_json` with its arguments in the order of the checks."""
     return lambda place, data: read(data, place)
-
-
-def _plain(instance: Any) -> dict[str, Any]:
-    """The fields of a dataclass as they are."""
-    return {field.name: getattr(instance, field.name) for field in dataclass_fields(instance)}
-
-
-def _json_value(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value

@@ -94,6 +94,7 @@ def conform(table: Any, output: Output) -> pa.Table:
         except (_NotThisType, pa.ArrowInvalid, pa.ArrowNotImplementedError):
             # Arrow's own message would show a value.
             kind = table.column(column.name).type
+            kind = "a nested type" if pa.types.is_nested(kind) else kind  # whose fields may be named by data
             problems.append(f"output {output.name}, column {column.name}: {kind} does not fit {column.type}")
     if problems:
         raise OutputError(problems)

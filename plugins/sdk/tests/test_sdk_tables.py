@@ -65,6 +65,7 @@ def test_near_relatives_become_the_declared_type(kind: str, values: pa.Array, ex
         ("date", pa.array([NOON])),
         ("timestamp", pa.array([DAY])),
         ("string", pa.array([[CANARY]])),
+        ("string", pa.array([{CANARY: 1}])),
         ("number", pa.array([CANARY]).dictionary_encode()),
     ],
 )
