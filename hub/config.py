@@ -19,6 +19,12 @@ from hub.errors import ConfigurationError
 __all__ = ["Settings", "describe", "load_settings", "template"]
 
 _PREFIX = "HUB_"
+_LEVELS = ("debug", "info", "warning", "error")
+_FORMATS = ("json", "text")
+_POSITIVE = (
+    "threads", "part_size", "max_delivery_bytes", "max_request_bytes", "session_minutes", "token_minutes",
+    "linkage_memory_mb", "worker_seconds",
+)  # fmt: skip
 
 
 def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
@@ -125,7 +131,41 @@ def load_settings(
         if (text := environ.get(_PREFIX + name.upper())) is not None:
             values[name] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
-    return Settings(dir=folder, **{name: _convert(known[name], value) for name, value in values.items()})
+    settings = Settings(dir=folder, **{name: _convert(known[name], value) for name, value in values.items()})
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what would only be noticed when a request or a schedule meets it."""
+    problems = [
+        (0 <= settings.port <= 65535, "port", "from 0 to 65535"),
+        (settings.log_level.lower() in _LEVELS, "log_level", f"one of {', '.join(_LEVELS)}"),
+        (settings.log_format in _FORMATS, "log_format", f"one of {', '.join(_FORMATS)}"),
+        (settings.trusted_proxies >= 0, "trusted_proxies", "0 or more"),
+        (_is_zone(settings.schedule_timezone), "schedule_timezone", "a time zone such as Europe/London"),
+        (
+            settings.part_size <= settings.max_request_bytes,
+            "max_request_bytes",
+            f"at least part_size ({settings.part_size})",
+        ),
+    ]
+    problems += [(getattr(settings, name) > 0, name, "more than 0") for name in _POSITIVE]
+    for holds, name, wanted in problems:
+        if not holds:
+            raise ConfigurationError(
+                f"The setting {name} ({_PREFIX}{name.upper()}) must be {wanted}, not {getattr(settings, name)!r}."
+            )
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

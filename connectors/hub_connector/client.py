@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from .config import HubConfig
     from .keys import SigningKey
 
-__all__ = ["API", "HubClient", "Patience", "anonymous"]
+__all__ = ["API", "TRIES_VARIABLE", "HubClient", "Patience"]
 
 API: Final = "/api/v1"
+#: Environment variable with the number of times a request is tried before giving up (6).
+TRIES_VARIABLE: Final = "HUB_CONNECTOR_TRIES"
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TRY_AGAIN: Final = "Nothing is lost. Run the same command again; it goes on where it stopped."
@@ -31,7 +34,7 @@ _TRY_AGAIN: Final = "Nothing is lost. Run the same command again; it goes on whe
 class Patience:
     """How often a request is tried, and the first and longest pause between tries in seconds."""
 
-    tries: int = 6
+    tries: int = field(default_factory=lambda: _tries())
     first_pause: float = 0.5
     longest_pause: float = 30.0
 
@@ -161,7 +164,7 @@ class HubClient:
         reason = ""
         for attempt in range(self._patience.tries):
             if attempt:
-                self._sleep(self._pause(attempt, reason))
+                self._sleep(self._pause(attempt))
             try:
                 response = self._http.request(method, url, **options)
             except httpx.InvalidURL:
@@ -177,8 +180,8 @@ class HubClient:
                 self._sleep(min(float(wait), self._patience.longest_pause))
         raise HubUnreachable(f"The hub at {self._url} cannot be reached: {reason}.", _TRY_AGAIN)
 
-    def _pause(self, attempt: int, reason: str) -> float:
-        pause = min(self._patience.longest_pause, self._patience.first_pause * 2 ** (attempt - 1))
+    def _pause(self, attempt: int) -> float:
+        pause: float = min(self._patience.longest_pause, self._patience.first_pause * 2 ** (attempt - 1))
         return pause * random.uniform(0.5, 1.0)  # noqa: S311  spreads retries; not a secret
 
     def _sign_in(self, *, anew: bool = False) -> str:
@@ -235,9 +238,9 @@ _HINTS: Final = {
 }
 
 
-def anonymous(url: str, **options: Any) -> HubClient:
-    """A client for what needs no registration."""
-    return HubClient(url, **options)
+def _tries() -> int:
+    text = os.environ.get(TRIES_VARIABLE, "")
+    return max(1, int(text)) if text.isdigit() else 6
 
 
 def _transport_words(error: httpx.TransportError) -> str:

@@ -28,6 +28,7 @@ __all__ = ["Pusher", "Result", "Watcher", "push", "verified_hub"]
 
 _FIRST_LOOK: Final = 0.2
 _LONGEST_LOOK: Final = 5.0
+_NOT_FOUND: Final = 404
 _MOST_PART: Final = 64 * 1024 * 1024
 
 
@@ -158,7 +159,7 @@ class _Push:
             try:
                 status = self.client.delivery(record.id)
             except HubRefused as error:
-                if error.status != 404:
+                if error.status != _NOT_FOUND:
                     raise
                 continue  # the hub does not know it any more
             self.state.settle(record, str(status["state"]))
@@ -173,6 +174,8 @@ class _Push:
             package = Package.load(self.state.folder_of(record.id))
             if package and self.same(record) and record.sealing_key_id == self.sealing_key_id:
                 found = (package, record, None)
+            elif self._arrived(record):
+                self.state.clear(record.id)
             elif (
                 package
                 and record.mode != "full"
@@ -187,6 +190,19 @@ class _Push:
             else:
                 self.state.forget(record)
         return found
+
+    def _arrived(self, record: Record) -> bool:
+        """Whether the hub has all of it after all: only its last answer was lost."""
+        try:
+            reached = str(self.client.delivery(record.id)["state"])
+        except HubRefused as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False
+        if reached == "uploading":
+            return False
+        self.state.settle(record, reached)
+        return True
 
     def pack(
         self, packer: Packer, report: Callable[[], AbstractContextManager[FaultReport | None]]

@@ -68,7 +68,7 @@ def fault_classes() -> dict[str, str]:
     return dict.fromkeys(FAULT_SCHEMA.names, "personal")
 
 
-class _SealingClient(pe.KmsClient):
+class _SealingClient(pe.KmsClient):  # type: ignore[misc, unused-ignore]  # pyarrow carries no types
     """Seals data keys to the hub; pyarrow calls it once a column."""
 
     def __init__(self, public_key: MLKEM768X25519PublicKey, delivery_id: str, role: str) -> None:

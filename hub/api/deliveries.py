@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
@@ -12,7 +12,7 @@ from marshmallow import Schema, fields, validate
 from hub.api.common import CursorQuery, Strict, closed_blueprint, decode_cursor, encode_cursor, principal
 from hub.errors import Invalid
 from hub.workflows import overview, publish
-from hub.workflows.tables import csv_text
+from hub.workflows.downloads import csv_text
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -209,6 +209,6 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("no zone")
-    except ValueError:
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid("This cursor is not one that the hub gave; start without a cursor.") from None
-    return moment

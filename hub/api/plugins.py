@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from hub.api.common import CursorQuery, Strict, closed_blueprint, decode_cursor, encode_cursor, principal
 from hub.workflows import overview, releasing, running, scheduling
-from hub.workflows.tables import csv_text
+from hub.workflows.downloads import csv_text
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -31,6 +31,12 @@ class PluginList(Schema):
     """All plugins."""
 
     items = fields.List(fields.Nested(PluginAnswer))
+
+
+class Registered(PluginList):
+    """The plugins that were found; `broken` says of each that could not be described why."""
+
+    broken = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class NewSchedule(Strict):
@@ -150,10 +156,11 @@ def _plugin_views(views: Blueprint, hub: Hub) -> None:
         return {"items": overview.plugins(hub, principal())}
 
     @views.post("/plugins/register")
-    @views.response(200, PluginList)
+    @views.response(200, Registered)
     def register() -> Any:
         """Look for installed plugins, in the sandbox, and register them (operator)."""
-        return {"items": running.register_plugins(hub, principal())}
+        found, broken = running.register_plugins(hub, principal())
+        return {"items": found, "broken": broken}
 
     @views.get("/schedules")
     @views.response(200, ScheduleList)

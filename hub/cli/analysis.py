@@ -134,8 +134,12 @@ def register(ctx: click.Context, directory: str) -> None:
     """Look for plugins in the plugins' environment, in the sandbox, and register them."""
     from hub.workflows import running
 
-    for plugin in running.register_plugins(hub_of(ctx, directory), operator()):
+    found, broken = running.register_plugins(hub_of(ctx, directory), operator())
+    for plugin in found:
         click.echo(f"{plugin.name} {plugin.version}: {plugin.manifest['title']}")
+    for name, reason in broken.items():
+        click.echo(f"{name} cannot be used: {reason}", err=True)
+    ctx.exit(1 if broken else 0)
 
 
 @click.group()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hub.errors import HubError
+from hub.logs import where_it_broke
 
 if TYPE_CHECKING:
     from hub.config import Settings
@@ -69,13 +70,25 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; the hub's own errors become one line on stderr and exit status 1."""
+        """Run a command; an error becomes one line on stderr and exit status 1, never a traceback.
+
+        An error that nobody foresaw is named by type and place only: its text may hold what was read.
+        """
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except UnicodeDecodeError as error:
+            click.echo(f"hub: A file is not text in UTF-8 (byte {error.start}); save it as UTF-8.", err=True)
+            ctx.exit(1)
         except HubError as error:
             click.echo(f"hub: {error.detail}", err=True)
             for place, problem in error.fields.items():
                 click.echo(f"  {place}: {_flat(problem)}", err=True)
+            ctx.exit(1)
+        except Exception as error:
+            found = where_it_broke(error)
+            click.echo(f"hub: This went wrong unexpectedly: {found['error']} at {found['at']}.", err=True)
             ctx.exit(1)
 
 
@@ -145,7 +158,7 @@ def print_table(form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     rows = [list(row) for row in rows]
     if form == "json":
         items = [dict(zip(columns, row, strict=True)) for row in rows]
-        click.echo(json.dumps(items, indent=2, default=str, ensure_ascii=False))
+        click.echo(json.dumps(items, indent=2, default=_plain, ensure_ascii=False))
         return
     if not rows:
         click.echo("(none)")
@@ -155,6 +168,11 @@ def print_table(form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     for number, row in enumerate(text):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         click.echo(click.style(line, bold=True) if number == 0 and sys.stdout.isatty() else line)
+
+
+def _plain(value: Any) -> str:
+    """Moments and days in ISO 8601."""
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
 def _cell(value: Any) -> str:

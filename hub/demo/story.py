@@ -174,12 +174,14 @@ class Story:
         return False
 
     def _run_plugins(self) -> None:
-        plugins = {item["name"] for item in self.operator.post("/plugins/register")["items"]}
+        registered = self.operator.post("/plugins/register")
+        plugins = {item["name"] for item in registered["items"]}
         wanted = [(name, plugin, slug) for name, plugin, slug in AGREEMENTS if plugin]
         if self.real:
             wanted.append(("recorded-crime", "demand-profile", "wexbourne-police"))
         if missing := {plugin for _, plugin, _ in wanted} - plugins:
-            raise DemoError(f"The plugins' environment lacks {', '.join(sorted(missing))}: run make install.")
+            broken = registered["broken"] or "Run make install."
+            raise DemoError(f"The plugins' environment lacks {', '.join(sorted(missing))}. {broken}")
         for agreement, plugin, slug in wanted:
             analyst = self._machine(f"analyst of {slug}", slug, ["analyst"])
             analyst.post("/schedules", {"plugin": plugin, "agreement": agreement, "start_now": True})

@@ -15,6 +15,7 @@ from prometheus_client import (
 )
 
 from hub import __version__
+from hub.errors import HubError
 from hub.workflows import overview
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class Metrics:
 
     def text(self, hub: Hub) -> bytes:
         """Everything in the exposition format, with how much work waits as it is now."""
-        for kind, count in overview.waiting(hub).items():
-            self._waiting.labels(kind).set(count)
+        try:
+            for kind, count in overview.waiting(hub).items():
+                self._waiting.labels(kind).set(count)
+        except HubError:
+            self._waiting.clear()  # the database is away; a gap says so, an old number would not
         return generate_latest(self.registry)
 
 

@@ -29,8 +29,18 @@ def is_api_request() -> bool:
     return request.path.startswith(("/api/", "/oauth/"))
 
 
+def _oauth_error(status: int, errors: Any) -> str:
+    """The error code that OAuth clients know (RFC 6749 section 5.2)."""
+    if status == 401:
+        return "invalid_client"
+    fields_at_fault = errors.get("form", {}) if isinstance(errors, dict) else {}
+    if "grant_type" in fields_at_fault and request.form.get("grant_type"):
+        return "unsupported_grant_type"
+    return "invalid_request" if status < 500 else "server_error"
+
+
 def problem(error: HubError | HTTPException, request_id: str) -> Response:
-    """The problem document of an error."""
+    """The problem document of an error; the token endpoint's also says what RFC 6749 section 5.2 asks for."""
     errors: Any = None
     if isinstance(error, HubError):
         status, title, detail, errors = error.status, error.title, error.detail, error.fields or None
@@ -42,6 +52,9 @@ def problem(error: HubError | HTTPException, request_id: str) -> Response:
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request_id}
     if errors:
         body["errors"] = errors
+    if request.path.startswith("/oauth/"):
+        status = body["status"] = 400 if status == 422 else status
+        body |= {"error": _oauth_error(status, errors), "error_description": detail}
     response = jsonify(body)
     response.status_code = status
     response.content_type = "application/problem+json"

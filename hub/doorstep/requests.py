@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hub.doorstep.metrics import Metrics
 from hub.doorstep.problems import is_api_request, problem
-from hub.errors import HubError
+from hub.errors import HubError, Invalid, NotFound
 from hub.logs import where_it_broke
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+#: Anything else that calls itself a method would be a new time series each.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+
 #: Turns an error into a page, for people's browsers.
 ErrorPage = Callable[[int, str, str, str], Any]
 
@@ -47,6 +50,8 @@ def register_requests(app: Flask, hub: Hub, metrics: Metrics, error_page: ErrorP
         g.started = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        if "\0" in request.path:
+            raise NotFound("There is no such address.")
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -60,11 +65,12 @@ def register_requests(app: Flask, hub: Hub, metrics: Metrics, error_page: ErrorP
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
         # The rule, not the path: nothing that someone put into an address is logged or counted.
         rule = request.url_rule.rule if request.url_rule else "(no such address)"
-        metrics.observe(request.method, rule, response.status_code, seconds)
+        method = request.method if request.method in _METHODS else "(unknown)"
+        metrics.observe(method, rule, response.status_code, seconds)
         if rule not in ("/healthz", "/readyz", "/metrics") and not rule.startswith("/static"):
             principal = g.get("principal")
             log.info(
-                "request", method=request.method, rule=rule, status=response.status_code,
+                "request", method=method, rule=rule, status=response.status_code,
                 ms=round(seconds * 1000, 1), principal=principal.reference if principal else None,
             )  # fmt: skip
         return response
@@ -88,6 +94,13 @@ def register_requests(app: Flask, hub: Hub, metrics: Metrics, error_page: ErrorP
         if error.code is not None and 300 <= error.code < 400:
             return error
         return answer(error)
+
+    @app.errorhandler(RecursionError)
+    @app.errorhandler(UnicodeEncodeError)
+    def _monstrous(error: Exception) -> Any:
+        # Documents within documents (a contract, key material) are read by parsers of their own, deep in the house.
+        log.warning("request.monstrous", **where_it_broke(error))
+        return answer(Invalid("What was sent nests too deeply, or holds half a character."))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Any:

@@ -5,11 +5,13 @@ Only one signature algorithm is known here, Ed25519 (RFC 9864), so there is none
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -31,6 +33,12 @@ ALGORITHM = "Ed25519"
 _MAX_ASSERTION_SECONDS = 300
 _LEEWAY_SECONDS = 30
 _MAX_TOKEN_CHARS = 4000
+_MAX_MOMENT = 2**33  # seconds since 1970; the year 2242
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    """Whether this can be an id at all; anything else is never taken to the database."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= 40
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class TokenIssuer:
             Unauthorised: when the assertion does not prove who the client is.
         """
         subject = self._peek(assertion).get("sub")
-        known = client_principal(session, subject) if isinstance(subject, str) else None
+        known = client_principal(session, subject) if _is_id(subject) else None
         if known is None:
             raise Unauthorised("The client assertion names no client of this hub.")
         principal, key = known
@@ -95,9 +103,6 @@ class TokenIssuer:
     @staticmethod
     def _peek(token: str) -> dict[str, Any]:
         """The claims before any check: only to find whose key to check with."""
-        import base64
-        import json
-
         try:
             if len(token) > _MAX_TOKEN_CHARS:
                 raise ValueError("too long")
@@ -125,6 +130,8 @@ class TokenIssuer:
             if typ is not None and decoded.header.get("typ") != typ:
                 raise Unauthorised("This token is of another kind.")
             registry.validate(decoded.claims)
+            if not decoded.claims["exp"] < _MAX_MOMENT:
+                raise ValueError("the end lies beyond any calendar")
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise Unauthorised(f"The token does not hold ({type(error).__name__}).") from None
         return dict(decoded.claims)
@@ -134,7 +141,7 @@ class TokenIssuer:
         now = utc_now()
         session.execute(delete(AssertionRow).where(AssertionRow.expires_at < now))
         expires = datetime.fromtimestamp(claims["exp"] + _LEEWAY_SECONDS, UTC)
-        digest = sha256(f"{client_id}|{claims['jti']}".encode()).hexdigest()
+        digest = sha256(json.dumps([client_id, claims["jti"]]).encode()).hexdigest()
         try:
             with session.begin_nested():
                 session.add(AssertionRow(digest=digest, expires_at=expires))

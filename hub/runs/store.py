@@ -24,8 +24,6 @@ __all__ = [
     "set_schedule", "start_inputs", "waiting",
 ]  # fmt: skip
 
-_MAX_LOG = 100_000
-
 
 @dataclass(frozen=True)
 class Plugin:
@@ -233,19 +231,19 @@ def start_inputs(session: Session, run_id: str, inputs: Mapping[str, Sequence[st
     session.flush()
 
 
-def note_progress(session: Session, run_id: str, fraction: float, message: str) -> None:
+def note_progress(session: Session, run_id: str, fraction: float) -> None:
     """Note how far a run is."""
     row = _run_row(session, run_id)
-    row.progress, row.message = max(0.0, min(1.0, fraction)), message[:500]
+    row.progress = max(0.0, min(1.0, fraction))
 
 
 def finish_run(
     session: Session, run_id: str, event: str, *, message: str, log: str = "", seconds: float | None = None
 ) -> Run:
-    """Write down how a run ended: `succeed`, `fail` or `cancel`."""
+    """Write down how a run ended: `succeed`, `fail` or `cancel`; `log` is sealed text, for it may hold anything."""
     row = _run_row(session, run_id)
     row.state = move_run(row.state, event).value
-    row.message, row.log, row.seconds = message, log[-_MAX_LOG:], seconds
+    row.message, row.log, row.seconds = message, log, seconds
     row.finished_at, row.lease_until = utc_now(), None
     row.progress = 1.0 if event == "succeed" else row.progress
     session.flush()

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hub.errors import NotFound
+from hub.errors import Invalid, NotFound
 from hub.logs import where_it_broke
 from hub.scheduler.times import cron_trigger
+from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows import scheduling, work
 
@@ -26,13 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["Leader", "fire"]
 
 _RENEW_SECONDS = 5.0
-_hubs: dict[str, Hub] = {}  # the job store keeps names, not objects: which hub a stored job belongs to
+_PAUSED = 2  # apscheduler.schedulers.base.STATE_PAUSED; APScheduler is imported by who leads
+_leaders: dict[str, Leader] = {}  # the job store keeps names, not objects: which hub a stored job belongs to
 
 
-def fire(hub_dir: str, schedule_id: str) -> None:
-    """What APScheduler calls when a schedule is due; jobs are stored by this name and these two words."""
+def fire(hub_name: str, schedule_id: str) -> None:
+    """What APScheduler calls when a schedule is due; jobs are stored by this name and these two words.
+
+    `hub_name` is the hub's own name for itself and not its folder, so that a job stored by one machine is understood by
+    the one that takes over.
+    """
+    leader = _leaders.get(hub_name)
+    if leader is None or not leader.leading:
+        return  # somebody else leads by now, and keeps the same schedule
     try:
-        run = scheduling.trigger(_hubs[hub_dir], schedule_id)
+        run = scheduling.trigger(leader.hub, schedule_id)
     except NotFound:
         return
     structlog.get_logger().info("schedule.due", schedule=schedule_id, run=run.id if run else None)
@@ -55,7 +64,7 @@ class Leader:
 
     def start(self) -> None:
         """Begin to lead as soon as nobody else does."""
-        _hubs[str(self.hub.settings.dir)] = self.hub
+        _leaders[self.hub.audit_origin] = self
         for thread in self._threads:
             thread.start()
 
@@ -67,7 +76,10 @@ class Leader:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=True)
         if self._leading.is_set():
+            self._leading.clear()
             work.resign(self.hub, self.holder)
+        if _leaders.get(self.hub.audit_origin) is self:
+            del _leaders[self.hub.audit_origin]
 
     @property
     def leading(self) -> bool:
@@ -84,6 +96,8 @@ class Leader:
                         self._log.info("leader.leads", holder=self.holder)
                 elif self._leading.is_set():
                     self._leading.clear()
+                    if self._scheduler is not None:
+                        self._scheduler.pause()  # the jobs are in the database, and are the new leader's to fire
                     self._log.warning("leader.lost", holder=self.holder)
             except Exception as error:
                 self._log.error("leader.error", **where_it_broke(error))
@@ -106,19 +120,35 @@ class Leader:
         """Make, change and remove APScheduler's jobs so that they are what the schedules say."""
         if self._scheduler is None:
             self._scheduler = self._make_scheduler()
-        wanted = {item.id: item for item in scheduling.all_schedules(self.hub) if item.enabled}
+        elif self._scheduler.state == _PAUSED:
+            self._scheduler.resume()
+        wanted = {item.id: item for item in scheduling.all_schedules(self.hub)}
         jobs = {job.id: job for job in self._scheduler.get_jobs()}
         for gone in jobs.keys() - wanted.keys():
             self._scheduler.remove_job(gone)
         for schedule_id, schedule in wanted.items():
-            trigger = cron_trigger(schedule.cron, self.hub.settings.schedule_timezone)
             job = jobs.get(schedule_id)
             stamp = f"{schedule.cron}|{schedule.first_at}"
             if job is not None and job.name == stamp:
+                if job.next_run_time is None and schedule.enabled:
+                    job.resume()  # at its next time; what it missed meanwhile stays missed
+                elif job.next_run_time is not None and not schedule.enabled:
+                    job.pause()
                 continue
-            options: dict[str, Any] = {"next_run_time": schedule.first_at} if schedule.first_at else {}
+            if not schedule.enabled:
+                if job is not None:
+                    self._scheduler.remove_job(schedule_id)
+                continue
+            try:
+                trigger = cron_trigger(schedule.cron, self.hub.settings.schedule_timezone)
+            except Invalid:
+                self._log.error("schedule.unreadable", schedule=schedule_id)  # the others go on
+                continue
+            options: dict[str, Any] = {}
+            if schedule.first_at is not None:
+                options["next_run_time"] = max(schedule.first_at, utc_now())  # at once, however late we come to it
             self._scheduler.add_job(
-                "hub.scheduler.leader:fire", trigger, args=[str(self.hub.settings.dir), schedule_id], id=schedule_id,
+                "hub.scheduler.leader:fire", trigger, args=[self.hub.audit_origin, schedule_id], id=schedule_id,
                 name=stamp, replace_existing=True, coalesce=True, misfire_grace_time=3600, max_instances=1, **options,
             )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hub.errors import Invalid
@@ -10,6 +12,11 @@ if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
 __all__ = ["check_times", "cron_trigger"]
+
+
+#: Weekdays by their numbers in cron, where 0 and 7 are Sunday.
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NUMBERS = re.compile(r"([0-7])(?:-([0-7]))?(?:/([1-7]))?\Z")
 
 
 def cron_trigger(cron: str, timezone: str) -> CronTrigger:
@@ -21,7 +28,10 @@ def cron_trigger(cron: str, timezone: str) -> CronTrigger:
     from apscheduler.triggers.cron import CronTrigger
 
     try:
-        return CronTrigger.from_crontab(cron, timezone=timezone)
+        minute, hour, day, month, weekday = cron.split()
+        return CronTrigger(
+            minute=minute, hour=hour, day=day, month=month, day_of_week=_named(weekday), timezone=timezone
+        )
     except (ValueError, TypeError) as error:
         raise Invalid(
             f"The times {cron!r} cannot be read ({error}). Give five fields: minute hour day month weekday, such as "
@@ -29,6 +39,28 @@ def cron_trigger(cron: str, timezone: str) -> CronTrigger:
         ) from None
 
 
+def _named(weekday: str) -> str:
+    """Cron's weekday numbers as names: APScheduler counts from Monday where cron counts from Sunday."""
+    names = []
+    for item in weekday.split(","):
+        match = _NUMBERS.match(item)
+        if match is None:
+            names.append(item)  # a name, * or */2: the same for both
+            continue
+        first, last, step = (int(part) if part else None for part in match.groups())
+        assert first is not None
+        end = last if last is not None else 7 if step else first
+        if end < first:
+            raise ValueError(f"the weekdays {item} end before they begin")
+        names += [_DAYS[number] for number in range(first, end + 1, step or 1)]
+    return ",".join(names)
+
+
 def check_times(cron: str) -> None:
-    """Refuse a cron line that cannot be followed."""
-    cron_trigger(cron, "UTC")
+    """Refuse a cron line that cannot be followed, or that names a day that never comes (30 February).
+
+    Raises:
+        Invalid: saying what the five fields are.
+    """
+    if cron_trigger(cron, "UTC").get_next_fire_time(None, datetime.now(UTC)) is None:
+        raise Invalid(f"The times {cron!r} never come; look at the day and the month.")

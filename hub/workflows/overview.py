@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -191,10 +191,11 @@ def runs_page(
 
 
 def run_page(hub: Hub, principal: Principal, run_id: str) -> tuple[Run, Result | None]:
-    """One run and its result."""
+    """One run, with the plugin's log in the clear, and its result."""
     authorise(principal, Permission.READ_RUNS)
     with hub.database.read() as session:
-        return runs.get_run(session, run_id), runs.result_of_run(session, run_id)
+        run, result = runs.get_run(session, run_id), runs.result_of_run(session, run_id)
+    return replace(run, log=hub.vault.open_text(run.log) if run.log else ""), result
 
 
 def waiting(hub: Hub) -> dict[str, int]:

@@ -37,21 +37,28 @@ _PROGRESS_SECONDS = 0.5
 _WORKER = system("runs")
 
 
-def register_plugins(hub: Hub, principal: Principal) -> list[Plugin]:
-    """Ask the sandboxed worker which plugins there are and what they need; note them."""
+def register_plugins(hub: Hub, principal: Principal) -> tuple[list[Plugin], dict[str, str]]:
+    """Ask the sandboxed worker which plugins there are and what they need; note them.
+
+    Returns the plugins, and for each one that could not be described the reason.
+    """
     authorise(principal, Permission.MANAGE_RUNS)
+    broken: dict[str, str] = {}
+    described = hub.sandbox().describe(
+        on_problem=lambda name, error: broken.update({name: f"{error.kind}: {error.message}"})
+    )
     found = [
         Plugin(
-            item.manifest.name, item.manifest.version, item.distribution, item.digest, item.manifest.to_json(), True,
-            utc_now(),
+            item.manifest.name, item.manifest.version, item.distribution, item.digest, item.manifest.to_json(),
+            True, utc_now(),
         )
-        for item in hub.sandbox().describe()
+        for item in described
     ]  # fmt: skip
     with hub.database.write() as session:
         for plugin in found:
             runs.put_plugin(session, plugin)
             note(session, principal, "plugin.registered", plugin.name, detail={"digest": plugin.digest})
-    return found
+    return found, broken
 
 
 def request_run(
@@ -120,9 +127,18 @@ def run_next(hub: Hub) -> bool:
     try:
         _carry_out(hub, run)
     except PluginFailed as error:
-        _end(hub, run, "fail", f"{error.kind}: {error.message}", error.log, time.monotonic() - started)
+        _end(hub, run, f"{error.kind}: {error.message}", "\n".join(error.log), time.monotonic() - started)
     except HubError as error:
-        _end(hub, run, "fail", error.detail, "", time.monotonic() - started)
+        _end(hub, run, error.detail, "", time.monotonic() - started)
+    except Exception:
+        _end(
+            hub,
+            run,
+            "The hub could not carry out this run; its log says why.",
+            "",
+            time.monotonic() - started,
+        )
+        raise
     structlog.get_logger().info(
         "run.ended", run=run.id, plugin=run.plugin, seconds=round(time.monotonic() - started, 2)
     )
@@ -149,9 +165,9 @@ def _carry_out(hub: Hub, run: Run) -> None:
     outcome = sandbox.run(
         run.plugin, ready.prepared.tables, parameters=run.parameters, seed=run.seed, today=run.as_at,
         coverage=ready.prepared.coverage, resources=ready.manifest.resources, on_event=watch.event,
-        cancelled=watch.cancelled,
+        cancelled=watch.cancelled, digest=run.plugin_digest,
     )  # fmt: skip
-    _hold(hub, run, ready, outcome, watch)
+    _hold(hub, run, ready, outcome)
 
 
 def _ready(hub: Hub, run: Run) -> _Ready:
@@ -239,17 +255,15 @@ class _Watch:
     """Keeps a run's progress in the database, not too often, and looks whether it was cancelled."""
 
     def __init__(self, hub: Hub, run_id: str) -> None:
-        self.hub, self.run_id, self.last, self.log = hub, run_id, 0.0, []
+        self.hub, self.run_id, self.last = hub, run_id, 0.0
         self._state, self._asked = RunState.RUNNING, 0.0
 
     def event(self, event: Any) -> None:
-        """Called by the sandbox for each event of the plugin."""
-        if event.kind == "log":
-            self.log.append(event.message)
-        elif event.kind == "progress" and time.monotonic() - self.last > _PROGRESS_SECONDS:
+        """Called by the sandbox for each event; the plugin's own words may hold what it read and are not kept."""
+        if event.kind == "progress" and time.monotonic() - self.last > _PROGRESS_SECONDS:
             self.last = time.monotonic()
             with self.hub.database.write() as session:
-                runs.note_progress(session, self.run_id, event.fraction, event.message)
+                runs.note_progress(session, self.run_id, event.fraction)
 
     def cancelled(self) -> bool:
         """Whether somebody cancelled the run; asks the database at most once a second."""
@@ -260,7 +274,7 @@ class _Watch:
         return self._state is RunState.CANCELLED
 
 
-def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any, watch: _Watch) -> None:
+def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any) -> None:
     """Check the outputs, encrypt them, and hold them for somebody else to release."""
     result = Result(new_id("res"), run.id, ResultState.HELD, {}, "", utc_now(), None, None, None)
     owner, files, tables = hub.vault.new_owner(result.owner), [], {}
@@ -290,7 +304,7 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any, watch: _Watch) -> Non
         runs.add_result(session, Result(**result.__dict__ | {"tables": tables, "report": report}))
         runs.finish_run(
             session, run.id, "succeed", message="Finished; the result is held until somebody else releases it.",
-            log="\n".join(watch.log), seconds=outcome.seconds,
+            log=hub.vault.seal_text("\n".join(outcome.log)), seconds=outcome.seconds,
         )  # fmt: skip
         note(
             session,
@@ -302,10 +316,12 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any, watch: _Watch) -> Non
         )
 
 
-def _end(hub: Hub, run: Run, event: str, message: str, log: str, seconds: float) -> None:
+def _end(hub: Hub, run: Run, message: str, log: str, seconds: float) -> None:
     with hub.database.write() as session:
         if runs.get_run(session, run.id).state is RunState.RUNNING:
-            runs.finish_run(session, run.id, event, message=message, log=log, seconds=seconds)
+            runs.finish_run(
+                session, run.id, "fail", message=message, log=hub.vault.seal_text(log), seconds=seconds
+            )
             note(session, _WORKER, "run.failed", run.id, agreement=run.agreement_id)
 
 

@@ -149,7 +149,7 @@ def _classification(node: Node, column: Column) -> str:
 def _with_custom(node: Node, column: Column) -> Column:
     for entry, name, value in node.custom(CUSTOM):
         if name == "identifier":
-            if value not in KINDS or column.type != "string":
+            if value not in tuple(KINDS) or column.type != "string":
                 entry.wrong("value", f"must be one of {', '.join(KINDS)}, on a column of type string")
             else:
                 column = replace(column, identifier=value)

@@ -68,7 +68,8 @@ def _must_compile(pattern: Pattern) -> None:
     try:
         re2.compile(pattern.re2, options)
     except re2.error as error:
-        raise PatternError(f"the pattern cannot be compiled ({error})") from None
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise PatternError(f"the pattern cannot be compiled ({reason})") from None
 
 
 def _readable(code: re.Match[str]) -> str:
@@ -108,9 +109,7 @@ class _Parser:
             anchored = True
             self.at += 1
         if self.at < len(self.text):
-            raise self.fail(
-                "^ may stand only first and $ only last" if self.peek() in "^$" else "unmatched )"
-            )
+            raise self.fail("unmatched )" if self.peek() == ")" else "^ may stand only first and $ only last")
         if anchored and top_level_choice:
             raise self.fail("write ^(a|b)$ for a choice between whole values")
         return body

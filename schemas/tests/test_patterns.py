@@ -147,6 +147,6 @@ def test_patterns_that_explode_elsewhere_run_in_linear_time(pattern: str) -> Non
     assert time.perf_counter() - start < 5
 
 
-@pytest.mark.parametrize("pattern", ["[^a]{1000}", "(?:[^ab]{40}é){44}", "(?:é|[^x]){450}"])
+@pytest.mark.parametrize("pattern", ["[^a]{1000}", "(?:[^ab]{40}é){24}", "(?:é|[^x]){450}"])
 def test_the_largest_patterns_compile_in_both_engines(pattern: str) -> None:
     assert matches(pattern, "a") == (False, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _print_one(found: dict[str, Any]) -> None:
         click.echo(f"Row by row: hub-connector errors {found['id'][:8]}")
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(str(row[index])) for row in rows) for index in range(len(rows[0]))]
     for row in rows:
         cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))
