@@ -314,7 +314,14 @@ def test_a_column_name_that_stands_twice_is_an_error_and_nameless_columns_get_th
 ) -> None:
     with pytest.raises(SourceError, match="'b' 2 times"):
         read(file(tmp_path, "a,b,b\n1,2,3\n"))
-    assert read(file(tmp_path, ",a,,\n1,2,3,4\n"))[0] == ("", "a", "(column 3)", "(column 4)")
+    assert read(file(tmp_path, ",a,b,c,,\n1,2,3,4,5,6\n"))[0] == (
+        "",
+        "a",
+        "b",
+        "c",
+        "(column 5)",
+        "(column 6)",
+    )
 
 
 def test_headers_lose_the_blanks_around_them(tmp_path: Path) -> None:

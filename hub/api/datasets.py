@@ -82,15 +82,15 @@ def blueprint(hub: Hub) -> Blueprint:
     """The blueprint of the catalogue."""
     views = closed_blueprint("datasets", hub, "Datasets and contracts")
 
-    @views.put("/datasets/<string:contract_id>")
+    @views.put("/datasets/<string:dataset>")
     @views.arguments(PutDataset)
     @views.response(200, DatasetRef)
     @views.alt_response(201, schema=DatasetRef, success=True)
-    def put_dataset(body: dict[str, Any], contract_id: str) -> Any:
+    def put_dataset(body: dict[str, Any], dataset: str) -> Any:
         """Publish a contract and make your organisation's dataset under it; doing it again changes nothing."""
         who = principal()
-        dataset, contract, made = publish.put_dataset(hub, who, contract_id, body["contract"])
-        answer = {"id": dataset.id, "name": f"{who.organisation}/{contract.id}", "title": dataset.title}
+        found, contract, made = publish.put_dataset(hub, who, dataset, body["contract"])
+        answer = {"id": found.id, "name": f"{who.organisation}/{contract.id}", "title": found.title}
         return answer | {"contract": contract}, 201 if made else 200
 
     @views.get("/datasets")
@@ -114,21 +114,21 @@ def blueprint(hub: Hub) -> Blueprint:
             "next": encode_cursor(found[-1][0].id) if len(found) == query["limit"] else None,
         }
 
-    @views.get("/datasets/<string:dataset_id>")
+    @views.get("/datasets/<string:dataset>")
     @views.response(200, DatasetDetail)
-    def read_dataset(dataset_id: str) -> Any:
+    def read_dataset(dataset: str) -> Any:
         """One dataset with its versions."""
-        page = overview.dataset_page(hub, principal(), dataset_id)
+        page = overview.dataset_page(hub, principal(), dataset)
         return {
-            "id": dataset_id, "name": f"{page.organisation.slug}/{page.dataset.contract}", "title": page.dataset.title,
+            "id": dataset, "name": f"{page.organisation.slug}/{page.dataset.contract}", "title": page.dataset.title,
             "organisation": page.organisation.slug, "contract": page.contract, "versions": page.versions,
         }  # fmt: skip
 
-    @views.get("/datasets/<string:dataset_id>/contract")
+    @views.get("/datasets/<string:dataset>/contract")
     @views.response(200, content_type="application/yaml", description="The contract as it was published.")
-    def read_contract(dataset_id: str) -> Any:
+    def read_contract(dataset: str) -> Any:
         """The dataset's contract as ODCS YAML."""
-        page = overview.dataset_page(hub, principal(), dataset_id)
+        page = overview.dataset_page(hub, principal(), dataset)
         return Response(page.contract.text, content_type="application/yaml; charset=utf-8")
 
     return views

@@ -17,7 +17,7 @@ def agreements() -> None:
     """Data sharing agreements, which the hub enforces."""
 
 
-@agreements.command("list")
+@agreements.command("list", epilog="Example:\n\n  hub agreements list")
 @dir_option
 @format_option
 @click.pass_context
@@ -46,7 +46,7 @@ def draft(ctx: click.Context, file: Path, username: str | None, password: str | 
     )
 
 
-@agreements.command("activate")
+@agreements.command("activate", epilog="Example:\n\n  hub agreements activate troubled-families --as theo")
 @click.argument("agreement_id")
 @as_options
 @dir_option
@@ -62,7 +62,7 @@ def activate(
     click.echo(f"{agreement_id} is in force.")
 
 
-@agreements.command("withdraw")
+@agreements.command("withdraw", epilog="Example:\n\n  hub agreements withdraw troubled-families --as stella")
 @click.argument("agreement_id")
 @as_options
 @dir_option
@@ -114,7 +114,7 @@ def plugins() -> None:
     """Analytics plugins."""
 
 
-@plugins.command("list")
+@plugins.command("list", epilog="Example:\n\n  hub plugins list")
 @dir_option
 @format_option
 @click.pass_context
@@ -127,7 +127,7 @@ def list_plugins(ctx: click.Context, directory: str, form: str) -> None:
     print_table(form, ["plugin", "version", "enabled", "title"], rows)
 
 
-@plugins.command("register")
+@plugins.command("register", epilog="Example:\n\n  hub plugins register")
 @dir_option
 @click.pass_context
 def register(ctx: click.Context, directory: str) -> None:
@@ -147,7 +147,7 @@ def runs() -> None:
     """Runs of plugins."""
 
 
-@runs.command("list")
+@runs.command("list", epilog="Example:\n\n  hub runs list --format json")
 @dir_option
 @format_option
 @click.pass_context
@@ -198,7 +198,7 @@ def releases() -> None:
     """Results that wait for somebody to look at them, and those released."""
 
 
-@releases.command("list")
+@releases.command("list", epilog="Example:\n\n  hub releases list")
 @dir_option
 @format_option
 @click.pass_context

@@ -14,7 +14,7 @@ def contracts() -> None:
     """The contract library that comes with the hub."""
 
 
-@contracts.command("list")
+@contracts.command("list", epilog="Example:\n\n  hub contracts list")
 @format_option
 def list_contracts(form: str) -> None:
     """List the library's contracts."""
@@ -42,7 +42,7 @@ def datasets() -> None:
     """Datasets and their versions."""
 
 
-@datasets.command("list")
+@datasets.command("list", epilog="Example:\n\n  hub datasets list --format json")
 @dir_option
 @format_option
 @click.pass_context
@@ -103,7 +103,7 @@ def verify(ctx: click.Context, files: tuple[click.utils.LazyFile, ...], director
     click.echo("Everything holds.")
 
 
-@audit.command("seal")
+@audit.command("seal", epilog="Example:\n\n  hub audit seal > published.txt")
 @dir_option
 @click.pass_context
 def seal(ctx: click.Context, directory: str) -> None:

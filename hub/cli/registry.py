@@ -14,7 +14,7 @@ def orgs() -> None:
     """Organisations: departments, councils, forces, NHS bodies."""
 
 
-@orgs.command("list")
+@orgs.command("list", epilog="Example:\n\n  hub orgs list")
 @dir_option
 @format_option
 @click.pass_context
@@ -44,7 +44,7 @@ def users() -> None:
     """People with local accounts."""
 
 
-@users.command("list")
+@users.command("list", epilog="Example:\n\n  hub users list --format json")
 @dir_option
 @format_option
 @click.pass_context
@@ -89,7 +89,7 @@ def clients() -> None:
     """Machine clients: connectors and tools."""
 
 
-@clients.command("list")
+@clients.command("list", epilog="Example:\n\n  hub clients list")
 @dir_option
 @format_option
 @click.pass_context

@@ -124,7 +124,7 @@ _NOT_A_SLIP = (
 )
 _FORENAME_DIFFERS = f"({_OTHER_FORENAME} AND {_NOT_A_SLIP})"
 _FORENAME_FAR = (
-    f"({_OTHER_FORENAME} AND NOT (surname_l = forename_r OR forename_l = surname_r"
+    f"({_OTHER_FORENAME} AND NOT ({_any('surname_l = forename_r', 'forename_l = surname_r')}"
     f" OR {_alike('forename_l', 'forename_r', 0.9)}"
     f" OR (NOT {_TWO_NAMES} AND ({_alike('forename_l', 'forename_r', 0.8)}"
     " OR damerau_levenshtein(forename_l, forename_r) <= 1))))"

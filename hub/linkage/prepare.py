@@ -146,7 +146,7 @@ def prepare(connection: DuckDBPyConnection, records: pa.Table) -> None:
 
 _PLACEHOLDERS = (
     "'UNKNOWN', 'NOT KNOWN', 'NOTKNOWN', 'NK', 'NA', 'N A', 'NONE', 'NULL', 'NIL', 'X', 'XX', 'XXX', 'BABY', 'INFANT', "
-    "'TEST', 'ANONYMOUS', 'ANON', 'TBC', 'WITHHELD', 'REDACTED'"
+    "'TEST', 'ANONYMOUS', 'ANON', 'TBC', 'WITHHELD', 'REDACTED', 'MR', 'MRS', 'MISS', 'MS', 'DR'"
 )
 
 _MACROS = (

@@ -55,19 +55,20 @@ def read_records(
         SourceError: when the rest of the file cannot be cut into records at all.
     """
     reader = _Reader(dialect, tuple(columns), name, damaged, chunk)
-    pending = bytearray()
+    pending, enough = bytearray(), chunk
     source = iter(blocks)
     for block in source:
         pending += block
-        if len(pending) < chunk:
+        if len(pending) < enough:
             continue
         cut = reader.boundary(pending)
         if cut == 0:
-            if len(pending) < chunk + FIELD_LIMIT:
+            if enough == chunk:
+                enough += FIELD_LIMIT
                 continue
             yield from reader.slowly(chain([bytes(pending)], source))
             return
-        ready, pending = bytes(pending[:cut]), pending[cut:]
+        ready, pending, enough = bytes(pending[:cut]), pending[cut:], chunk
         if not reader.well_quoted(ready):
             yield from reader.slowly(chain([ready, bytes(pending)], source))
             return
@@ -98,7 +99,8 @@ class _Reader:
             return end
         inside = text.count(self._quote, 0, end) % 2
         while end and inside:
-            before = text.rfind(b"\n", 0, end - 1) + 1
+            # All line ends after the last quotation mark are inside as well: go on before it.
+            before = text.rfind(b"\n", 0, text.rfind(self._quote, 0, end)) + 1
             inside ^= text.count(self._quote, before, end) % 2
             end = before
         return end
@@ -126,7 +128,7 @@ class _Reader:
 
     def slowly(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
         """Everything from here on, record by record."""
-        lines = chain(_lines(blocks, self.name), [_END])
+        lines = chain(_lines(blocks, self.name), ["\n", _END])
         yield from self._batches(_before_end(self.dialect.reader(lines), self))
 
     def _arrow(self, text: bytes) -> pa.Table:
@@ -175,12 +177,14 @@ class _Reader:
 
     def _batches(self, records: Iterator[list[str]]) -> Iterator[Batch]:
         blank = [None] * len(self.columns)
+        # One guard for all batches: leaving a loop closes its generator, and with it the rest of the rows.
+        guarded = _guarded(records, self)
         more = True
         while more:
             rows: list[Sequence[str | None]] = []
             spoilt: list[Spoilt] = []
             first, size, more = self.row + 1, 0, False
-            for cells in _guarded(records, self):
+            while (cells := next(guarded, None)) is not None:
                 if not cells:
                     continue
                 self.row += 1
