@@ -118,8 +118,9 @@ class SigningKey:
 
 def fingerprint(sealing_key: Mapping[str, str]) -> str:
     """What people compare to know a hub's sealing key: 32 hexadecimal digits of SHA-256 in groups of four."""
-    digest = sha256(f"{sealing_key['suite']}\n{sealing_key['public_key']}".encode()).hexdigest()[:32]
-    return " ".join(digest[start : start + 4] for start in range(0, 32, 4))
+    from hub_schemas.delivery import sealing_fingerprint
+
+    return sealing_fingerprint(sealing_key["public_key"])
 
 
 def _passphrase() -> bytes | None:

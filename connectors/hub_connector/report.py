@@ -46,13 +46,13 @@ class FaultReport:
 
 @contextmanager
 def fault_report(path: Path) -> Iterator[FaultReport]:
-    """A report that is written to `path` (UTF-8; with a byte order mark, so that Excel reads it as such).
+    """A report that is written to `path` (UTF-8, RFC 4180).
 
     Raises:
         ConfigError: when the file cannot be written.
     """
     try:
-        stream = path.open("w", encoding="utf-8-sig", newline="")
+        stream = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise ConfigError(
             f"The report {path} cannot be written: {error.strerror}.", "Choose another place."

@@ -36,12 +36,10 @@ class HubApi(Api):
         """Errors are handled for the whole application in `hub.doorstep`."""
 
     def _register_responses(self) -> None:
-        """Every error response is a problem document."""
+        """Every error response is a problem document (they are noted now and put into the document when used)."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = "application/problem+json"
         super()._register_responses()
-        for response in self.spec.components.responses.values():
-            content = response.get("content", {})
-            if "application/json" in content:
-                content["application/problem+json"] = content.pop("application/json")
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE  # the class's again, for answers
 
 
 def register_api(app: Flask, hub: Hub) -> HubApi:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import g, request
 from flask_smorest import Blueprint
@@ -27,6 +27,8 @@ __all__ = ["CursorQuery", "Strict", "closed_blueprint", "decode_cursor", "encode
 
 class StrictParser(FlaskParser):
     """Reads JSON as RFC 8259 means it, and I-JSON (RFC 7493) where that leaves a choice to the reader."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar = {}  # each schema says itself what it does with unknown fields
 
     def _raw_load_json(self, req: Any) -> Any:
         """The body as Python values.

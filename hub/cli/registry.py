@@ -113,6 +113,7 @@ def invite(ctx: click.Context, slug: str, directory: str) -> None:
     code = enrolling.invite_connector(hub, operator(), slug)
     click.echo("Give this code to the department's data engineer, who runs:")
     click.echo(f"  hub-connector init --hub {hub.settings.resolved_public_url} --code {code}")
+    click.echo(f"It will show the hub's sealing key; tell them it must be: {hub.keyring.sealing_fingerprint}")
 
 
 @clients.command("revoke", epilog="Example:\n\n  hub clients revoke cli_01kb...")

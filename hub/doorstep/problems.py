@@ -22,6 +22,8 @@ class ProblemSchema(Schema):
     detail = fields.String(metadata={"description": "What went wrong here, and what to do next."})
     instance = fields.String(metadata={"description": "The request's id; name it when you ask for help."})
     errors = fields.Dict(metadata={"description": "Fields at fault, where there are any."})
+    error = fields.String(metadata={"description": "At /oauth/token: the code of RFC 6749 section 5.2."})
+    error_description = fields.String(metadata={"description": "At /oauth/token: the same as detail."})
 
 
 def is_api_request() -> bool:

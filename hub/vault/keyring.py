@@ -171,6 +171,13 @@ class Keyring:
         )
 
     @cached_property
+    def sealing_fingerprint(self) -> str:
+        """The current sealing key as people compare it."""
+        from hub_schemas.delivery import sealing_fingerprint
+
+        return sealing_fingerprint(self.sealing_public_text)
+
+    @cached_property
     def checkpoint_private_key(self) -> Ed25519PrivateKey:
         """The key that signs the audit log's checkpoints."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

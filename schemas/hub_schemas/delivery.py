@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
@@ -31,6 +32,7 @@ __all__ = [
     "key_material_names",
     "load_manifest",
     "seal_info",
+    "sealing_fingerprint",
     "sealing_public_key",
     "sealing_public_text",
     "sealing_suite",
@@ -88,6 +90,12 @@ def sealing_suite() -> Suite:
 def sealing_public_text(mlkem768: bytes, x25519: bytes) -> str:
     """Base64 of the raw ML-KEM-768 public key (1184 bytes) followed by the raw X25519 one (32 bytes)."""
     return base64.b64encode(mlkem768 + x25519).decode()
+
+
+def sealing_fingerprint(public_key: str) -> str:
+    """What people compare to know a hub's sealing key: 32 hexadecimal digits of SHA-256 in groups of four."""
+    digest = sha256(f"{SEALING_SUITE}\n{public_key}".encode()).hexdigest()[:32]
+    return " ".join(digest[start : start + 4] for start in range(0, 32, 4))
 
 
 def sealing_public_key(text: str) -> MLKEM768X25519PublicKey:
@@ -229,7 +237,7 @@ def load_manifest(document: Any) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = ManifestSchema().load(document)
     except ValidationError as error:
-        raise DeliveryError(f"the manifest is not valid: {json.dumps(error.normalized_messages())}") from None
+        raise DeliveryError(f"the manifest is not valid: {json.dumps(error.messages)}") from None
     for file in loaded["files"]:
         key_material_names(file["key_material"])
     return loaded

@@ -10,6 +10,7 @@ import polars as pl
 from hub_schemas.checked_column import Checked
 from hub_schemas.contract import Contract
 from hub_schemas.fault_frame import FaultFrame
+from hub_schemas.measures_text import measure_text
 from hub_schemas.model import OPERATORS, Quality
 from hub_schemas.uniqueness import SeenKeys
 
@@ -22,16 +23,6 @@ _RULES = {
     "invalidValues": "invalid-values",
     "duplicateValues": "duplicate-values",
     "freshness": "freshness",
-}
-_WORDS = {
-    "mustBe": "must be {}",
-    "mustNotBe": "must not be {}",
-    "mustBeGreaterThan": "must be more than {}",
-    "mustBeGreaterOrEqualTo": "must be at least {}",
-    "mustBeLessThan": "must be less than {}",
-    "mustBeLessOrEqualTo": "must be at most {}",
-    "mustBeBetween": "must be from {} to {}",
-    "mustNotBeBetween": "must not be from {} to {}",
 }
 
 
@@ -89,7 +80,7 @@ class Measures:
                 continue
             blocking |= check.blocking
             column = self._contract.column(check.columns[0]) if check.columns else None
-            frame.whole(column, _RULES[check.metric], _words(check, figure))
+            frame.whole(column, _RULES[check.metric], measure_text(check, figure))
         return blocking
 
     def _figure(self, index: int, check: Quality) -> float | None:
@@ -111,20 +102,3 @@ def _count(check: Quality, sent: pl.Series, checked: Checked) -> int:
         return int((~checked.present | texts.is_in(list(check.values)).fill_null(False)).sum())
     valid = pl.Series(list(check.values), dtype=checked.value.dtype)
     return int((checked.present & ~checked.value.is_in(valid.implode()).fill_null(False)).sum())
-
-
-def _words(check: Quality, figure: float) -> str:
-    subject = {
-        "rowCount": "the number of rows",
-        "nullValues": f"empty cells in {', '.join(check.columns)}",
-        "missingValues": f"missing values in {', '.join(check.columns)}",
-        "invalidValues": f"values outside the list in {', '.join(check.columns)}",
-        "duplicateValues": f"rows that repeat {', '.join(check.columns)}",
-        "freshness": f"the age of the newest {', '.join(check.columns)}",
-    }[check.metric]
-    unit = {"percent": " percent", "days": " days", "rows": ""}[check.unit]
-    bound = _WORDS[check.operator].format(*(f"{operand:g}" for operand in check.operands))
-    advice = f" ({check.description})" if check.description else ""
-    return (
-        f"{'' if check.blocking else 'warning: '}{subject} {bound}{unit}, but is {figure:.6g}{unit}{advice}"
-    )

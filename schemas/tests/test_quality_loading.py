@@ -114,7 +114,7 @@ def test_checks_of_a_table_that_make_no_sense_are_named(quality: dict[str, Any],
     ("promise", "days"),
     [
         ({"property": "freshness", "value": 36, "unit": "h", "element": "rows.d"}, 1.5),
-        ({"property": "latency", "value": 2, "unit": "weeks", "element": "d"}, None),
+        ({"property": "latency", "value": 2, "unit": "weeks", "element": "d"}, 14),
         ({"property": "latency", "value": 2, "unit": "weeks", "element": "rows.d"}, 14),
         ({"property": "retention", "value": 3, "unit": "y", "element": "rows.d"}, None),
         ({"property": "freshness", "value": 3, "unit": "d", "element": "others.d"}, None),

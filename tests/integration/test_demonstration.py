@@ -1,4 +1,4 @@
-"""The demonstration as a newcomer runs it: it tells its story, ends well, can be run again, and leaves nothing readable."""
+"""The demonstration as a newcomer runs it: it tells its story, runs again, and leaves nothing readable."""
 
 import csv
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.require import missing
 
 PEOPLE = 600

@@ -141,8 +141,8 @@ class Staged:
     def ids(self) -> dict[str, str]:
         """The ids by the names they have in addresses."""
         return {
-            "delivery_id": self.delivery, "dataset_id": self.dataset, "schedule_id": self.schedule, "run_id": self.run,
-            "result_id": self.released, "agreement_id": "planning", "slug": "police", "contract_id": CONTRACT.id,
+            "delivery_id": self.delivery, "dataset": self.dataset, "schedule_id": self.schedule, "run_id": self.run,
+            "result_id": self.released, "agreement_id": "planning", "slug": "police",
             "name": "by_area", "role": "rows", "part": "1", "client_id": self.sender.client_id, "act": "release",
         }  # fmt: skip
 

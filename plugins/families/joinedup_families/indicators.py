@@ -14,7 +14,7 @@ import polars as pl
 
 from joinedup_families import school_terms
 from joinedup_families.answers import MET, NO_DATA, NOT_MET, SOURCE_NOT_COVERED
-from joinedup_families.logic import age_fits, age_in_years, where
+from joinedup_families.logic import age_fits, age_in_years, calendar_day, where
 from joinedup_families.ruleset import Events, Indicator, Register, Terms
 from joinedup_families.sources import Reach, Source, day, reach
 
@@ -57,7 +57,7 @@ def _attached(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
 
 def _happened(indicator: Events, rows: pl.DataFrame, reached: Reach) -> pl.DataFrame:
     """Rows within the window, with their `day` and `verdict` (meets the rule: true, false or null)."""
-    dated = rows.with_columns(day=pl.col(indicator.date).cast(pl.Date))
+    dated = rows.with_columns(day=calendar_day(indicator.date, rows.schema[indicator.date]))
     inside = dated.filter(pl.col("day").is_between(reached.first, reached.last))
     age = age_in_years("born", pl.col("day") if indicator.age_at == "event" else pl.lit(reached.last))
     return inside.with_columns(
@@ -70,7 +70,7 @@ def _running(indicator: Register, rows: pl.DataFrame, as_at: date) -> pl.DataFra
 
     No end means still running, no start means that nobody knows.
     """
-    start, end = pl.col(indicator.start).cast(pl.Date), pl.col(indicator.end).cast(pl.Date)
+    start, end = (calendar_day(name, rows.schema[name]) for name in (indicator.start, indicator.end))
     runs = (start <= as_at) & (end.is_null() | (end >= as_at))
     age = age_in_years("born", pl.lit(as_at))
     fits = age_fits(indicator.age_under, indicator.age_at_least, age)

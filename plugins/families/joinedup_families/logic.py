@@ -17,6 +17,7 @@ import polars as pl
 from joinedup_families.dates import COMPULSORY_FROM, COMPULSORY_TO, eve_of_school_year
 
 TRUE = pl.lit(value=True)
+LOCAL_TIME = "Europe/London"
 
 
 def where(conditions: Mapping[str, tuple[Any, ...]]) -> pl.Expr:
@@ -36,6 +37,18 @@ def _one_of(column: str, values: tuple[Any, ...]) -> pl.Expr:
             .is_in([v.lower() for v in values])
         )
     return pl.col(column).is_in(list(values))
+
+
+def calendar_day(column: str, kind: pl.DataType) -> pl.Expr:
+    """A column of dates or timestamps as days. Instants become days on the clock of the United Kingdom.
+
+    Otherwise what happens in the hour after midnight, in summer, would count for the day before.
+    """
+    when = pl.col(column)
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        # `dt.date`, not a cast: a cast gives the day in UTC whatever the time zone.
+        return when.dt.convert_time_zone(LOCAL_TIME).dt.date()
+    return when.cast(pl.Date)
 
 
 def age_in_years(born: str, on: pl.Expr) -> pl.Expr:

@@ -128,9 +128,9 @@ def _terms(indicator: Terms, source: Source, rows: pl.DataFrame, as_at: date) ->
 
 def _end_of(rows: pl.DataFrame, column: str, which: str) -> date | None:
     """The first or last date in a column of dates or timestamps."""
-    import polars as pl
+    from joinedup_families.logic import calendar_day
 
-    dates = rows[column].cast(pl.Date)
+    dates = rows.select(calendar_day(column, rows.schema[column])).to_series()
     found = dates.min() if which == "min" else dates.max()
     return found if isinstance(found, date) else None
 

@@ -88,7 +88,7 @@ class Case:
 
     def incident(self, person_id: str | None, on: date = date(2026, 3, 4), **values: Any) -> Case:
         row = {"category": "theft", "involved_role": "suspect", "outcome": "no further action", **values}
-        moment = datetime(on.year, on.month, on.day, 23, 30)
+        moment = datetime(on.year, on.month, on.day, 12, 30)
         self.incidents.append({"person_id": person_id, "occurred_at": moment, **row})
         return self
 

@@ -6,7 +6,7 @@ For every need each of the four answers, and where exactly one turns into anothe
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import pytest
@@ -80,6 +80,12 @@ class TestCrime:
     )
     def test_the_window_is_twelve_months_and_both_its_ends_count(self, family, on, answer):
         assert family.incident("child", on, **OFFENCE).answers()["crime_and_asb"] == answer
+
+    def test_the_hour_after_midnight_in_summer_belongs_to_its_own_day(self, family):
+        family.incident("child", **OFFENCE)
+        # Half past midnight on 1 July 2025 in the United Kingdom: the first day of the window.
+        family.incidents[-1]["occurred_at"] = datetime(2025, 6, 30, 23, 30)
+        assert family.answers()["crime_and_asb"] == MET
 
     def test_a_shorter_look_back_can_be_chosen(self, family):
         family.incident("child", date(2025, 11, 1), **OFFENCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -42,22 +42,23 @@ class Profile:
     quarters: tuple[str, ...]
     uneven: tuple[tuple[str, int], ...]
     negative: tuple[int, int]
+    unknown_force: str
 
 
 def profile(rows: pl.DataFrame, settings: Settings) -> Profile:
     """Everything about a table of recorded crime.
 
     `rows`: `financial_year`, `financial_quarter`, `force_name`, `offence_group`, `offence_subgroup`,
-    `number_of_offences`. Raises ValueError for a force that the source does not have.
+    `number_of_offences`. For a force that the source does not have, every force is shown; `unknown_force`
+    says so, because the message of an error would not reach who runs the plugin.
     """
     rows = rows.with_columns(
         pl.col("financial_quarter").cast(pl.Int64), pl.col("number_of_offences").cast(pl.Int64)
     )
     forces = sorted(rows["force_name"].drop_nulls().unique().to_list())
-    if settings.force != EVERY_FORCE and forces and settings.force not in forces:
-        raise ValueError(
-            f"The source has no force {settings.force!r}. It has: {', '.join(forces)}; or choose 'all'."
-        )
+    unknown = "" if settings.force in (EVERY_FORCE, *forces) else settings.force
+    if unknown:
+        settings = replace(settings, force=EVERY_FORCE)
     own = rows if settings.force == EVERY_FORCE else rows.filter(pl.col("force_name") == settings.force)
     quarters = (
         rows.select("financial_year", "financial_quarter")
@@ -76,6 +77,7 @@ def profile(rows: pl.DataFrame, settings: Settings) -> Profile:
         quarters=tuple(label(year, quarter) for year, quarter in quarters.iter_rows()),
         uneven=tuple((force, count) for force, count in seen.iter_rows() if count < quarters.height),
         negative=(len(below), int(below.sum())),
+        unknown_force=unknown,
     )
 
 

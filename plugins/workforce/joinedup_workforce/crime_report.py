@@ -86,6 +86,11 @@ def _quarter_totals(table: pl.DataFrame) -> list[int]:
 
 def _warnings(profile: Profile) -> tuple[str, ...]:
     found = []
+    if profile.unknown_force:
+        found.append(
+            f"The source has no force called {profile.unknown_force[:60]!r}, so every force is shown. "
+            "Choose one as the table of forces writes it."
+        )
     rows, total = profile.negative
     if rows:
         found.append(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from joinedup_workforce.panel import add_months
+from joinedup_workforce.panel import add_months, calendar_day
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +68,7 @@ def officer_hours(incidents: pl.DataFrame) -> pl.DataFrame:
     )
     minutes = pl.coalesce(pl.col("minutes").cast(pl.Float64), surveyed)
     return incidents.with_columns(
-        month=pl.col("occurred_at").cast(pl.Date).dt.truncate("1mo"),
+        month=calendar_day(incidents).dt.truncate("1mo"),
         hours=pl.col("officers").fill_null(1).cast(pl.Float64) * minutes / 60,
     )
 

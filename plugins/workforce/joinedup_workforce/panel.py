@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 YEAR = 12
+LOCAL_TIME = "Europe/London"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,21 @@ def whole_months(first: date, last: date) -> tuple[date, int]:
     return start, max(0, (end.year - start.year) * YEAR + end.month - start.month)
 
 
+def calendar_day(incidents: pl.DataFrame) -> pl.Expr:
+    """The day of `occurred_at`, dates or timestamps. Instants are taken on the clock of the United Kingdom.
+
+    Otherwise what happens in the hour after midnight, in summer, would count for the day before.
+    """
+    import polars as pl
+
+    kind = incidents.schema["occurred_at"]
+    when = pl.col("occurred_at")
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        # `dt.date`, not a cast: a cast gives the day in UTC whatever the time zone.
+        return when.dt.convert_time_zone(LOCAL_TIME).dt.date()
+    return when.cast(pl.Date)
+
+
 def monthly_panel(incidents: pl.DataFrame, first: date, last: date) -> Panel:
     """Count incidents by area, category and month over the whole months of a covered period.
 
@@ -66,7 +82,7 @@ def monthly_panel(incidents: pl.DataFrame, first: date, last: date) -> Panel:
     import polars as pl
 
     start, length = whole_months(first, last)
-    when = pl.col("occurred_at").cast(pl.Date)
+    when = calendar_day(incidents)
     month = (when.dt.year() - start.year) * YEAR + when.dt.month().cast(pl.Int32) - start.month
     counted = (
         incidents.select(

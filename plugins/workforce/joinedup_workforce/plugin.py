@@ -73,9 +73,9 @@ def _findings(context: Context) -> Findings:
 
 def _period(context: Context, incidents: pl.DataFrame) -> tuple[date, date]:
     """The days that incidents cover, no further than the day of the run."""
-    import polars as pl
+    from joinedup_workforce.panel import calendar_day
 
-    days = incidents["occurred_at"].cast(pl.Date)
+    days = incidents.select(calendar_day(incidents)).to_series()
     covered = context.coverage("incidents")
     first = (covered and covered.period_start) or days.min()
     last = (covered and covered.period_end) or days.max()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -41,6 +41,11 @@ class TestPanel:
         assert found == {("N", "a"): [2, 0, 0], ("N", "not recorded"): [0, 0, 1]}
         assert panel.months() == [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
         assert panel.months(ahead=2) == [date(2026, 4, 1), date(2026, 5, 1)]
+
+    def test_the_hour_after_midnight_in_summer_belongs_to_its_own_month(self):
+        instant = pl.Series([datetime(2026, 6, 30, 23, 30)], dtype=pl.Datetime("us", "UTC"))
+        incidents = pl.DataFrame({"occurred_at": instant, "area": ["N"], "category": ["a"]})
+        assert monthly_panel(incidents, date(2026, 6, 1), date(2026, 7, 31)).counts.tolist() == [[0, 1]]
 
     def test_months_are_added_over_the_turn_of_the_year(self):
         assert add_months(date(2026, 11, 1), 3) == date(2027, 2, 1)
@@ -240,7 +245,7 @@ class TestConformal:
             assert held / measured == pytest.approx(confidence, abs=0.03)
 
     def test_past_intervals_are_judged_by_what_came_after_them_only(self):
-        # Fifty series, one month ahead: months of ordinary errors, then one in which every forecast is far off.
+        # Fifty series, one month ahead: months of ordinary errors, then one in which all are far off.
         ordinary = 100 + np.linspace(1, 10, 50)
         actual = np.stack([ordinary, ordinary, ordinary, np.full(50, 400.0)], axis=1)[:, :, None]
         level = np.full_like(actual, 100.0)

@@ -248,9 +248,10 @@ class TestProfileRun:
         ]
         assert set(self.table("by_force", force="Small")["force"]) == {"Big", "Small", "UK Finance"}
 
-    def test_a_force_that_the_source_does_not_have_is_refused_with_those_it_has(self):
-        with pytest.raises(ValueError, match=r"no force 'Huge'.*Big, Small, UK Finance"):
-            self.run(force="Huge")
+    def test_a_force_that_the_source_does_not_have_is_told_and_every_force_shown(self):
+        found = self.run(force="Huge")
+        assert "The source has no force called 'Huge'" in found.report.warnings[0]
+        assert found.tables["by_group"].equals(self.run().tables["by_group"])
 
     def test_no_forecast_is_claimed_from_four_quarters(self):
         report = self.run().report
