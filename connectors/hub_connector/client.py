@@ -30,11 +30,16 @@ _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 _TRY_AGAIN: Final = "Nothing is lost. Run the same command again; it goes on where it stopped."
 
 
+def _tries() -> int:
+    text = os.environ.get(TRIES_VARIABLE, "")
+    return max(1, int(text)) if text.isdigit() else 6
+
+
 @dataclass(frozen=True)
 class Patience:
     """How often a request is tried, and the first and longest pause between tries in seconds."""
 
-    tries: int = field(default_factory=lambda: _tries())
+    tries: int = field(default_factory=_tries)
     first_pause: float = 0.5
     longest_pause: float = 30.0
 
@@ -236,11 +241,6 @@ _HINTS: Final = {
     404: "Check the name; `hub-connector status` lists what this connector has sent.",
     413: "Send less at a time, or ask the operator for a higher limit.",
 }
-
-
-def _tries() -> int:
-    text = os.environ.get(TRIES_VARIABLE, "")
-    return max(1, int(text)) if text.isdigit() else 6
 
 
 def _transport_words(error: httpx.TransportError) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hub_schemas.delivery import FORMAT, sealing_public_key, sign_manifest
+from hub_schemas.delivery import FORMAT, canonical_json, sealing_public_key, sign_manifest
 
 from .checking import Summary, check_source
 from .errors import ConfigError, SourceError
@@ -72,9 +72,13 @@ class Package:
             return stream.read(self.part_size)
 
 
-def source_digest(key: SigningKey, source: Source) -> str:
-    """HMAC-SHA-256 (hex) of a source's data under a key that only this connector has."""
+def source_digest(key: SigningKey, source: Source, contract: Contract, mode: str) -> str:
+    """HMAC-SHA-256 (hex) under a key that only this connector has.
+
+    It covers the source's data, and what becomes of it: the same file under another contract is another delivery.
+    """
     mac = key.source_mac()
+    mac.update(canonical_json([contract.digest, mode]) + b"\n")
     source.fingerprint(mac.update)
     return mac.hexdigest()
 
@@ -97,6 +101,7 @@ class Packer:
         digest: str,
         summary: Summary,
         each: Callable[[Outcome], None] | None = None,
+        announced: str = "",
     ) -> Package:
         """Check and seal a source into `folder`, whose name is the delivery's id (32 hexadecimal digits).
 
@@ -107,6 +112,7 @@ class Packer:
             folder: private, empty, and named by the delivery's id.
             digest: of the source as it was when it was looked at first.
             summary: filled as rows are read.
+            announced: the digest to tell the hub, when it shall not recognise the data.
             each: called with every batch's outcome, for a report or a progress line.
 
         Raises:
@@ -114,7 +120,7 @@ class Packer:
         """
         outcomes = check_source(contract, source, summary)
         files = self._seal(contract, folder, _watched(outcomes, each))
-        if source_digest(self.key, source) != digest:
+        if source_digest(self.key, source, contract, mode) != digest:
             raise SourceError(
                 f"{source.name} changed while it was being read.",
                 "Run this again once the export has finished.",
@@ -128,7 +134,7 @@ class Packer:
             "mode": mode,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "source": {"name": source.name[:200], "rows": summary.rows},
-            "source_digest": digest,
+            "source_digest": announced or digest,
             "rows": {"sent": summary.rows, "accepted": summary.accepted, "refused": summary.refused},
             "sealing_key_id": self.sealing_key["id"],
             "files": [file.entry(self.part_size) for file in files],

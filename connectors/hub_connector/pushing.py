@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .checking import Summary
@@ -19,7 +20,7 @@ from .sending import send
 from .state import FINAL, Record, State
 
 if TYPE_CHECKING:
-    from hub_schemas import Contract
+    from hub_schemas import Contract, Outcome
 
     from .report import FaultReport
     from .sources import Source
@@ -29,6 +30,8 @@ __all__ = ["Pusher", "Result", "Watcher", "push", "verified_hub"]
 _FIRST_LOOK: Final = 0.2
 _LONGEST_LOOK: Final = 5.0
 _NOT_FOUND: Final = 404
+#: Refusals that say nothing about the delivery itself: who is asking, or how often.
+_MAY_CHANGE: Final = frozenset({401, 403, 408, 429})
 _MOST_PART: Final = 64 * 1024 * 1024
 
 
@@ -98,20 +101,22 @@ def push(
         key = SigningKey.load(how.config.hub.signing_key)
         state.sweep()
         how.watcher.stage(f"Looking at {source.name}")
-        digest = source_digest(key, source)
+        digest = source_digest(key, source, contract, mode)
         with how.connect(how.config, key) as client:
             sealing_key, part_size = verified_hub(client, how.config)
             this = _Push(how, contract, source, mode, digest, sealing_key["id"], state, client)
             if (known := this.delivered_before()) is not None:
                 return known
             client.put_dataset(contract.id, contract.text)
-            package, record, summary = this.unfinished()
-            if package is None or record is None:
+            sealed = this.unfinished()
+            if sealed is None:
                 packer = Packer(how.config.hub.client_id, key, sealing_key, part_size)
-                package, record, summary = this.pack(packer, report or _no_report)
-                if package is None or record is None:
-                    return Result("held back", summary=summary, reason=_reason(summary, contract))
-            return this.deliver(package, record, summary)
+                summary = Summary()
+                sealed = this.pack(packer, summary, report or _no_report)
+                if sealed is None:
+                    reason = summary.would_be_refused(contract)
+                    return Result("held back", summary=summary, reason=reason)
+            return this.deliver(sealed)
 
 
 def verified_hub(client: HubClient, config: Config) -> tuple[dict[str, str], int]:
@@ -130,6 +135,15 @@ def verified_hub(client: HubClient, config: Config) -> tuple[dict[str, str], int
             "If it is the one presented: hub-connector trust.",
         )
     return {**pinned, "id": str(offered["id"])}, max(1, min(int(hub.get("part_size", 8 << 20)), _MOST_PART))
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """A delivery ready to send; `summary` is None when it was sealed before a cut."""
+
+    package: Package
+    record: Record
+    summary: Summary | None
 
 
 @dataclass
@@ -167,13 +181,13 @@ class _Push:
                 return Result("known", record.id, status=status)
         return None
 
-    def unfinished(self) -> tuple[Package | None, Record | None, Summary | None]:
+    def unfinished(self) -> _Sealed | None:
         """A sealed delivery of this very data that a cut left behind; any other one gives way or stops us."""
-        found: tuple[Package | None, Record | None, Summary | None] = (None, None, None)
+        found: _Sealed | None = None
         for record in [known for known in self.state.of(self.contract.id) if known.state == "sealed"]:
             package = Package.load(self.state.folder_of(record.id))
             if package and self.same(record) and record.sealing_key_id == self.sealing_key_id:
-                found = (package, record, None)
+                found = _Sealed(package, record, None)
             elif self._arrived(record):
                 self.state.clear(record.id)
             elif (
@@ -205,51 +219,62 @@ class _Push:
         return True
 
     def pack(
-        self, packer: Packer, report: Callable[[], AbstractContextManager[FaultReport | None]]
-    ) -> tuple[Package | None, Record | None, Summary]:
-        """Check, seal and sign; no package when the contract's threshold forbids sending it."""
+        self,
+        packer: Packer,
+        summary: Summary,
+        report: Callable[[], AbstractContextManager[FaultReport | None]],
+    ) -> _Sealed | None:
+        """Check, seal and sign; None when the contract's threshold forbids sending it."""
         self.how.watcher.stage(f"Checking and sealing {self.source.name} against {self.contract.id}")
-        summary, folder = Summary(), self.state.new_folder()
+        folder = self.state.new_folder()
+        # Under a digest of its own the hub takes the same data for new.
+        announced = secrets.token_hex(32) if self.how.again else ""
         try:
             with report() as faults:
 
-                def each(outcome: Any) -> None:
+                def each(outcome: Outcome) -> None:
                     if faults is not None:
                         faults.add(outcome.faults)
                     self.how.watcher.checked(summary.rows, summary.refused)
 
                 package = packer.pack(
-                    self.contract, self.source, self.mode, folder, self.digest, summary, each
+                    self.contract, self.source, self.mode, folder, self.digest, summary, each, announced
                 )
         except BaseException:
             self.state.clear(folder.name)
             raise
         if summary.would_be_refused(self.contract) and not self.how.force:
             self.state.clear(folder.name)
-            return None, None, summary
+            return None
         record = Record(
             id=package.id, dataset=self.contract.id, contract_digest=self.contract.digest, mode=self.mode,
             source_digest=self.digest, source=self.source.name, created_at=package.manifest["created_at"],
             state="sealed", sent=summary.rows, refused=summary.refused, sealing_key_id=self.sealing_key_id,
         )  # fmt: skip
         self.state.put(record)
-        return package, record, summary
+        return _Sealed(package, record, summary)
 
-    def deliver(self, package: Package, record: Record, summary: Summary | None) -> Result:
+    def deliver(self, sealed: _Sealed) -> Result:
         """Send, and wait for the decision if asked."""
-        self.how.watcher.stage(f"{'Going on with' if summary is None else 'Sending'} delivery {package.id}")
+        package, record, resumed = sealed.package, sealed.record, sealed.summary is None
+        self.how.watcher.stage(f"{'Going on with' if resumed else 'Sending'} delivery {package.id[:8]}")
         try:
-            reached = send(self.client, package, self.how.watcher.sent)
+            sent = send(self.client, package, self.how.watcher.sent)
         except HubRefused as error:
-            if error.status not in (401, 403):
+            if error.status not in _MAY_CHANGE:
                 # It will never be taken as it is; sealing it anew is the only way on.
                 self.state.forget(record)
             raise
-        record = self.state.settle(record, reached)
+        if sent.duplicate:
+            # The hub remembers what this journal does not; from now on both do.
+            self.state.forget(record)
+            record = replace(record, id=sent.delivery)
+        record = self.state.settle(record, sent.state)
         self.state.clear(package.id)
-        status = self._decision(package.id) if self.how.wait else self.client.delivery(package.id)
+        status = self._decision(record.id) if self.how.wait else self.client.delivery(record.id)
         self.state.settle(record, str(status["state"]))
-        return Result("delivered", package.id, resumed=summary is None, status=status, summary=summary)
+        outcome = "known" if sent.duplicate else "delivered"
+        return Result(outcome, record.id, resumed=resumed, status=status, summary=sealed.summary)
 
     def _decision(self, delivery_id: str) -> dict[str, Any]:
         self.how.watcher.stage("Waiting for the hub's decision")
@@ -270,7 +295,3 @@ class _Push:
 
 def _no_report() -> AbstractContextManager[None]:
     return nullcontext()
-
-
-def _reason(summary: Summary | None, contract: Contract) -> str:
-    return summary.would_be_refused(contract) if summary else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .errors import HubRefused, HubUnreachable
@@ -11,14 +12,27 @@ if TYPE_CHECKING:
     from .client import HubClient
     from .packing import Package
 
-__all__ = ["send"]
+__all__ = ["Sent", "send"]
 
 _ROUNDS: Final = 3
 _CONFLICT: Final = 409
 
 
-def send(client: HubClient, package: Package, progress: Callable[[int, int], None]) -> str:
-    """Send what is missing and say that it is complete; the state the hub gives.
+@dataclass(frozen=True)
+class Sent:
+    """How far a package came: the state the hub gives it.
+
+    delivery: the package's id, or that of an earlier delivery when the hub has the same data already; then
+    `duplicate` is true and nothing was sent.
+    """
+
+    delivery: str
+    state: str
+    duplicate: bool = False
+
+
+def send(client: HubClient, package: Package, progress: Callable[[int, int], None]) -> Sent:
+    """Send what is missing and say that it is complete.
 
     Sending a package again, whole or in part, has no further effect.
 
@@ -33,12 +47,14 @@ def send(client: HubClient, package: Package, progress: Callable[[int, int], Non
     """
     for attempt in range(_ROUNDS):
         answer = client.open_delivery(package.manifest, package.signature)
+        if answer.get("duplicate"):
+            return Sent(str(answer["id"]), str(answer["state"]), duplicate=True)
         if answer["state"] != "uploading":
             progress(package.size, package.size)
-            return str(answer["state"])
+            return Sent(package.id, str(answer["state"]))
         _send_parts(client, package, [(item["role"], item["part"]) for item in answer["missing"]], progress)
         try:
-            return str(client.complete(package.id)["state"])
+            return Sent(package.id, str(client.complete(package.id)["state"]))
         except HubRefused as error:
             # The hub may have lost a part after it had thanked for it; then it says so, and is asked again.
             if error.status != _CONFLICT or attempt == _ROUNDS - 1:

@@ -207,7 +207,7 @@ def test_windows_text_is_recognised_and_reported_as_a_guess(tmp_path: Path) -> N
 
 def test_a_few_unreadable_bytes_put_their_rows_at_fault_and_no_others(tmp_path: Path) -> None:
     content = "name,town\nZoë,Łódź\n".encode() + b"Ren\xe9e,Hull\n" + "Zoë,Łódź\n".encode() * 3
-    header, rows, spoilt = read(file(tmp_path, content))
+    _, rows, spoilt = read(file(tmp_path, content))
     assert spoilt == [(2, "encoding-error")]
     assert rows == [("Zoë", "Łódź")] * 4
 
@@ -280,7 +280,7 @@ def test_rows_with_too_few_or_too_many_cells_are_set_apart_and_the_others_keep_t
     tmp_path: Path,
 ) -> None:
     text = "a,b,c\n1,2,3\n4,5\n\n6,7,8\n9,10,11,12\n13,14,15\n"
-    header, rows, spoilt = read(file(tmp_path, text))
+    _, rows, spoilt = read(file(tmp_path, text))
     assert rows == [("1", "2", "3"), ("6", "7", "8"), ("13", "14", "15")]
     assert spoilt == [(2, "missing-cell"), (4, "extra-cell")]
 

@@ -99,6 +99,29 @@ def test_the_same_data_is_sent_again_when_asked_for_or_after_other_data(
     assert len(hub.deliveries) == 4
 
 
+def test_what_the_journal_has_lost_the_hub_still_recognises(registered: Any, hub: Any, pupils: Any) -> None:
+    registered.write(pupils)
+    push(registered)
+    (registered.home / ".hub-connector" / "journal.json").unlink()
+    steps = hub.steps
+    status, said, _ = push(registered, "--wait")
+    assert status == 0
+    assert "the same data was delivered before" in said
+    assert (len(hub.deliveries), hub.steps) == (1, steps)
+    assert "delivered before" in push(registered)[1]
+    assert not list((registered.home / ".hub-connector" / "outbox").iterdir())
+
+
+def test_the_same_data_under_a_changed_contract_is_another_delivery(
+    registered: Any, hub: Any, pupils: Any
+) -> None:
+    registered.write(pupils)
+    push(registered)
+    registered.contract.write_text(registered.contract.read_text().replace("maximum: 200", "maximum: 300"))
+    assert push(registered)[0] == 0
+    assert len(hub.deliveries) == 2
+
+
 def test_an_appended_file_is_recognised_even_when_others_came_since(
     registered: Any, hub: Any, pupils: Any
 ) -> None:
@@ -298,9 +321,8 @@ def test_two_pushes_at_once_do_not_meddle(registered: Any, hub: Any, pupils: Any
 
 
 def test_the_key_cannot_open_what_it_sealed(registered: Any, hub: Any, pupils: Any) -> None:
-    from hub_schemas.delivery import sealing_public_key
-
     from hub_connector.sealing import _SealingClient
+    from hub_schemas.delivery import sealing_public_key
 
     client = _SealingClient(sealing_public_key(hub.sealing_key["public_key"]), "0" * 32, "rows")
     wrapped = client.wrap_key(b"k" * 32, "footer")

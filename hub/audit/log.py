@@ -24,7 +24,17 @@ from hub.storage.database import utc_now
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = ["Entry", "Verification", "count", "latest_checkpoint", "recent", "record", "seal", "verify_log"]
+__all__ = [
+    "Entry",
+    "Verification",
+    "count",
+    "is_sealed",
+    "latest_checkpoint",
+    "recent",
+    "record",
+    "seal",
+    "verify_log",
+]
 
 _BATCH = 5000
 
@@ -123,6 +133,11 @@ def _range_of(row: CheckpointRow | None) -> CompactRange:
     if row is None:
         return CompactRange()
     return CompactRange(row.size, [row.roots[i : i + 32] for i in range(0, len(row.roots), 32)])
+
+
+def is_sealed(session: Session) -> bool:
+    """Whether every entry has its place in the tree."""
+    return session.scalars(select(EntryRow.id).where(EntryRow.leaf_index.is_(None)).limit(1)).first() is None
 
 
 def latest_checkpoint(session: Session) -> str | None:

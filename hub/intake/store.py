@@ -35,6 +35,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+#: So often a delivery may break off the worker that checks it.
+MOST_ATTEMPTS = 5
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A delivery as the rest of the hub sees it."""
@@ -85,7 +89,7 @@ def create(
         id=manifest["delivery_id"], client_id=manifest["client_id"], organisation_id=organisation_id,
         dataset_id=dataset_id, manifest=text, signature=signature, source_digest=manifest["source_digest"],
         state=DeliveryState.UPLOADING.value, problem=None, sent=manifest["rows"]["sent"], accepted=0, refused=0,
-        version_id=None, quarantine=None, created_at=now, changed_at=now, lease_until=None,
+        version_id=None, quarantine=None, created_at=now, changed_at=now, lease_until=None, attempts=0,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -169,7 +173,7 @@ def claim_next(session: Session, lease_seconds: int) -> Delivery | None:
             .where(DeliveryRow.id == delivery_id, DeliveryRow.state == DeliveryState.RECEIVED)
             .values(
                 state=move(DeliveryState.RECEIVED, "claim").value, changed_at=now,
-                lease_until=now + timedelta(seconds=lease_seconds),
+                lease_until=now + timedelta(seconds=lease_seconds), attempts=DeliveryRow.attempts + 1,
             )
         )  # fmt: skip
         if taken.rowcount == 1:
@@ -178,13 +182,24 @@ def claim_next(session: Session, lease_seconds: int) -> Delivery | None:
 
 
 def release_stale(session: Session, *, all_of_them: bool = False) -> int:
-    """Give back deliveries whose worker went away; returns how many."""
+    """Give back deliveries whose worker went away; returns how many.
+
+    One that broke off the worker again and again is not tried for ever: it fails, and says so.
+    """
     query = select(DeliveryRow).where(DeliveryRow.state == DeliveryState.CHECKING)
     if not all_of_them:
         query = query.where(DeliveryRow.lease_until < utc_now())
     rows = list(session.scalars(query))
     for row in rows:
-        _set(row, "release")
+        if row.attempts < MOST_ATTEMPTS:
+            _set(row, "release")
+            continue
+        _set(row, "fail")
+        row.refused = row.sent
+        row.problem = (
+            f"The hub broke off {row.attempts} times while it checked this delivery, and does not try again. Tell the "
+            "hub's operator, then push it again."
+        )
     session.flush()
     return len(rows)
 

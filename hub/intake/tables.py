@@ -32,6 +32,7 @@ class DeliveryRow(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
     changed_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
+    attempts: Mapped[int]
 
 
 Index("ix_deliveries_same_source", DeliveryRow.dataset_id, DeliveryRow.source_digest)

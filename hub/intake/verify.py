@@ -20,7 +20,7 @@ from hub_schemas.delivery import (
 if TYPE_CHECKING:
     from hub.storage.objects import ObjectStore
 
-__all__ = ["assemble", "check_manifest", "expected_keys", "file_key", "part_key"]
+__all__ = ["assemble", "check_manifest", "expected_keys", "file_key", "part_key", "parts_of"]
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -56,9 +56,14 @@ def check_manifest(
     return dict(document)
 
 
+def parts_of(delivery_id: str) -> str:
+    """The prefix under which a delivery's parts wait; of all deliveries for an empty id."""
+    return f"incoming/{delivery_id}".rstrip("/")
+
+
 def part_key(delivery_id: str, role: str, part: int) -> str:
     """Where a part waits until the delivery is complete."""
-    return f"incoming/{delivery_id}/{role}/{part:06d}"
+    return f"{parts_of(delivery_id)}/{role}/{part:06d}"
 
 
 def file_key(delivery_id: str, role: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -93,8 +94,11 @@ def _row(session: Session, agreement_id: str) -> AgreementRow:
     return row
 
 
+_parsed = lru_cache(maxsize=512)(load_agreement)  # a text never changes, and every decision reads it
+
+
 def _read(row: AgreementRow) -> Agreement:
-    return replace(load_agreement(row.text), state=AgreementState(row.state))
+    return replace(_parsed(row.text), state=AgreementState(row.state))
 
 
 def drafted_by(session: Session, agreement_id: str) -> str:

@@ -25,6 +25,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+#: So often a run may break off the worker that carries it out.
+MOST_ATTEMPTS = 5
+
+
 @dataclass(frozen=True)
 class Plugin:
     """A plugin that was registered; `manifest` is the SDK's JSON form."""
@@ -187,7 +191,7 @@ def add_run(
         plugin_digest=plugin.digest, agreement_id=agreement_id, organisation=organisation, requested_by=by,
         state=RunState.QUEUED.value, parameters=json.dumps(dict(parameters), sort_keys=True), seed=seed,
         as_at=as_at.isoformat(), inputs=None, isolation=None, message=None, log="", progress=0.0, seconds=None,
-        queued_at=utc_now(), started_at=None, finished_at=None, lease_until=None,
+        queued_at=utc_now(), started_at=None, finished_at=None, lease_until=None, attempts=0,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -204,7 +208,7 @@ def claim_next(session: Session, lease_seconds: int) -> Run | None:
             .where(RunRow.id == run_id, RunRow.state == RunState.QUEUED)
             .values(
                 state=move_run(RunState.QUEUED, "start").value, started_at=now,
-                lease_until=now + timedelta(seconds=lease_seconds),
+                lease_until=now + timedelta(seconds=lease_seconds), attempts=RunRow.attempts + 1,
             )
         )  # fmt: skip
         if taken.rowcount == 1:
@@ -213,13 +217,21 @@ def claim_next(session: Session, lease_seconds: int) -> Run | None:
 
 
 def release_stale(session: Session, *, all_of_them: bool = False) -> int:
-    """Queue again the runs whose worker went away; returns how many."""
+    """Queue again the runs whose worker went away; returns how many. After so many attempts a run fails."""
     query = select(RunRow).where(RunRow.state == RunState.RUNNING)
     if not all_of_them:
         query = query.where(RunRow.lease_until < utc_now())
     rows = list(session.scalars(query))
     for row in rows:
-        row.state, row.lease_until, row.progress = move_run(row.state, "requeue").value, None, 0.0
+        if row.attempts < MOST_ATTEMPTS:
+            row.state, row.lease_until, row.progress = move_run(row.state, "requeue").value, None, 0.0
+        else:
+            finish_run(
+                session,
+                row.id,
+                "fail",
+                message=f"The worker broke off {row.attempts} times; not tried again.",
+            )
     session.flush()
     return len(rows)
 

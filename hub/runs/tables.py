@@ -68,6 +68,7 @@ class RunRow(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+    attempts: Mapped[int]
 
 
 class ResultRow(Base):

@@ -136,17 +136,28 @@ class Database:
 def _in_our_words() -> Iterator[None]:
     try:
         yield
-    except (DataError, UnicodeEncodeError):
+    except (DataError, UnicodeEncodeError) as error:
         raise Invalid(
             "Something that was sent cannot be stored: a text that is too long, or a character that does not exist "
             "or is not printable."
-        ) from None
-    except IntegrityError:
-        raise Conflict("Somebody wrote the same thing at the same moment; look again, then repeat.") from None
+        ) from error
+    except IntegrityError as error:
+        if not _is_double(error):
+            raise  # a value that is missing or leads nowhere is a mistake of ours
+        raise Conflict("Somebody wrote the same thing at the same moment; look again, then repeat.") from error
     except (OperationalError, InterfaceError) as error:
         raise Unavailable(
             f"The database does not answer ({type(error.orig).__name__}); try again in a moment."
         ) from error
+
+
+def _is_double(error: IntegrityError) -> bool:
+    """Whether the record is there already: SQLSTATE 23505, or SQLite's names for it."""
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return getattr(error.orig, "sqlstate", "") == "23505" or name in (
+        "SQLITE_CONSTRAINT_UNIQUE",
+        "SQLITE_CONSTRAINT_PRIMARYKEY",
+    )
 
 
 def _make_engine(url: str) -> Engine:

@@ -18,6 +18,9 @@ def seal_log(hub: Hub) -> bool:
 
     The copy outside the database shows when the database was rolled back.
     """
+    with hub.database.read() as session:
+        if audit_log.is_sealed(session):
+            return False
     with hub.database.write() as session:
         checkpoint = audit_log.seal(session, hub.audit_origin, hub.keyring.checkpoint_private_key)
         note = audit_log.latest_checkpoint(session)

@@ -15,17 +15,27 @@ from hub.errors import Conflict, HubError, Invalid, NotFound, TooLarge
 from hub.identity import store as identities
 from hub.identity.principal import Principal, system
 from hub.intake import store as intake
-from hub.intake.states import DeliveryState
+from hub.intake.states import FINAL, DeliveryState
 from hub.intake.store import Delivery
 from hub.intake.validate import Judgement, judge, quarantine_owner
-from hub.intake.verify import assemble, check_manifest, part_key
+from hub.intake.verify import assemble, check_manifest, part_key, parts_of
 from hub.policy.roles import Permission
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note
 from hub_schemas import Contract
 
-__all__ = ["complete", "decide_next", "missing", "offer", "own_delivery", "put_dataset", "scope", "take_part"]
+__all__ = [
+    "clear_incoming",
+    "complete",
+    "decide_next",
+    "missing",
+    "offer",
+    "own_delivery",
+    "put_dataset",
+    "scope",
+    "take_part",
+]
 
 _LEASE_SECONDS = 3600
 _WORKER = system("intake")
@@ -156,13 +166,10 @@ def decide_next(hub: Hub) -> bool:
     started = time.monotonic()
     try:
         version = _judge_and_accept(hub, delivery)
-    except Conflict:
-        raise
     except HubError as error:
         _fail(hub, delivery, error.detail)
         version = None
-    for file in delivery.manifest["files"]:
-        hub.objects.delete_prefix(part_key(delivery.id, file["role"], 1).rpartition("/")[0])
+    hub.objects.delete_prefix(parts_of(delivery.id))
     structlog.get_logger().info(
         "delivery.decided",
         delivery=delivery.id,
@@ -172,11 +179,29 @@ def decide_next(hub: Hub) -> bool:
     return True
 
 
+def clear_incoming(hub: Hub) -> int:
+    """Remove the parts of deliveries that are decided: a worker killed right after deciding leaves them behind."""
+    cleared = 0
+    for delivery_id in sorted({key.split("/")[1] for key in hub.objects.list(parts_of(""))}):
+        with hub.database.read() as session:
+            decided = intake.get(session, delivery_id).state in FINAL
+        if decided:
+            hub.objects.delete_prefix(parts_of(delivery_id))
+            cleared += 1
+    return cleared
+
+
 def _judge_and_accept(hub: Hub, delivery: Delivery) -> str | None:
     with hub.database.read() as session:
         dataset = catalogue.dataset(session, delivery.dataset_id)
         contract = catalogue.contract_by_digest(session, delivery.manifest["contract"]["digest"])
+        known = identities.client_principal(session, delivery.client_id)
+        if known is None:
+            raise Invalid("The connector that sent this delivery was revoked before the hub could check it.")
         number = catalogue.next_number(session, dataset.id)
+    # Once more, for the manifest has lain in the database since: a change there breaks the signature.
+    most = hub.settings.max_delivery_bytes
+    check_manifest(delivery.manifest, delivery.signature, delivery.client_id, known[1], most)
     for file in delivery.manifest["files"]:
         assemble(hub.objects, delivery.id, file)
     version = Version(

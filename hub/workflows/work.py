@@ -33,11 +33,12 @@ def drain(hub: Hub) -> int:
 
 
 def take_back(hub: Hub) -> int:
-    """At the start of the only worker: give back what a killed one had claimed."""
+    """At the start of the only worker: give back what a killed one had claimed, tidy up after it."""
     with hub.database.write() as session:
         count = intake.release_stale(session, all_of_them=True) + runs.release_stale(
             session, all_of_them=True
         )
+    publish.clear_incoming(hub)
     if count:
         structlog.get_logger().warning("worker.took-back", pieces=count)
     return count

@@ -13,6 +13,7 @@ from hub_schemas.dates_columnar import parse_series
 from hub_schemas.identifiers_columnar import normalise_series
 from hub_schemas.model import Cell, Column
 from hub_schemas.patterns import compile_pattern
+from hub_schemas.texts import out_of_calendar
 
 __all__ = ["Checked", "check_text_column", "check_typed_column"]
 
@@ -83,7 +84,9 @@ def check_typed_column(column: Column, value: pl.Series, *, references: pl.Serie
     if column.type == "number":
         checked.note("type-error", ~value.is_finite())
     elif column.type in ("date", "timestamp"):
-        checked.note("type-error", ~value.dt.year().is_between(1, 9999))
+        outside = out_of_calendar(value)
+        checked.note("type-error", outside)
+        checked.value = _without(value, outside)
     elif column.type == "string":
         text = _trimmed(column, value)
         if column.identifier:

@@ -26,6 +26,7 @@ from hub_schemas.fault_frame import FaultFrame
 from hub_schemas.measures import Measures
 from hub_schemas.model import Column, RowRule
 from hub_schemas.row_rules import broken_rules
+from hub_schemas.texts import as_text
 from hub_schemas.uniqueness import SeenKeys
 
 __all__ = ["BatchError", "Checker", "Outcome"]
@@ -81,8 +82,10 @@ class Checker:
         any order. first_row: the number of the batch's first data row in the source, counted from 1.
 
         Raises:
-            BatchError: when a column is not text.
+            BatchError: when a column is not text, or rows are not counted from 1.
         """
+        if first_row < 1:
+            raise BatchError("rows are counted from 1")
         frame = batch if isinstance(batch, pl.DataFrame) else _frame(batch)
         for name, kind in frame.schema.items():
             if kind not in (pl.String, pl.Null):
@@ -105,15 +108,17 @@ class Checker:
         batch: row_number, then the columns, typed and normalised (`accepted_schema`).
 
         Raises:
-            BatchError: when the columns or their types are not those of `accepted_schema`.
+            BatchError: when the columns or their types are not those of `accepted_schema`, or the row numbers do
+                not rise from 1 on.
         """
         expected = accepted_schema(self.contract.columns)
-        if not batch.schema.remove_metadata().equals(expected):
+        if [(field.name, field.type) for field in batch.schema] != [
+            (field.name, field.type) for field in expected
+        ]:
             raise BatchError(f"the columns are not those of {self.contract.id} {self.contract.version}")
-        if batch.column(ROW_NUMBER).null_count:
-            raise BatchError("a row has no number")
-        self._missing = []
         frame = _frame(batch)
+        _check_numbers(frame[ROW_NUMBER])
+        self._missing = []
         values = {column.name: frame[column.name] for column in self.contract.columns}
 
         def check(column: Column) -> Checked:
@@ -218,7 +223,7 @@ class Checker:
         if not bad.any():
             return schema.empty_table()
         mask = pl.Series(bad)
-        texts = [sent[column.name].filter(mask).cast(pl.String) for column in self.contract.columns]
+        texts = [as_text(sent[column.name].filter(mask)) for column in self.contract.columns]
         arrays = [
             column.to_arrow(compat_level=pl.CompatLevel.oldest()) for column in (rows.filter(mask), *texts)
         ]
@@ -233,10 +238,21 @@ def _chosen(values: pl.Series, mask: pl.Series | None) -> pl.Series:
 
 
 def _frame(batch: pa.Table) -> pl.DataFrame:
+    try:
+        # polars trusts what Arrow says of itself (UTF-8, offsets); a sender's file need not be true.
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise BatchError(f"the batch is not sound Arrow data ({error!s:.200})") from None
     frame = pl.from_arrow(batch)
     if not isinstance(frame, pl.DataFrame):
         raise BatchError("a batch is a table")
     return frame.rechunk()
+
+
+def _check_numbers(rows: pl.Series) -> None:
+    """Row numbers stand in reports and for rows seen before, so they must be there, above nought and rising."""
+    if rows.null_count() or (len(rows) and (rows[0] < 1 or not (rows.diff().drop_nulls() > 0).all())):
+        raise BatchError("the row numbers do not rise from 1 on")
 
 
 def _keys(contract: Contract) -> list[tuple[str, tuple[str, ...]]]:

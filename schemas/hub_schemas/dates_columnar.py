@@ -15,15 +15,13 @@ import polars as pl
 from hub_schemas.bytegrid import Grid, Mask, Numbers
 from hub_schemas.layouts import MONTHS, Layout, layouts
 from hub_schemas.model import Column
+from hub_schemas.texts import FIRST_MICROSECOND, LAST_MICROSECOND
 
 __all__ = ["parse_series"]
 
 Moments = np.ndarray[Any, np.dtype[np.int64]]
 
 _MINUTE: Final = 60_000_000
-#: The first and last microsecond of the years 1 to 9999 in UTC.
-_FIRST: Final = -62_135_596_800_000_000
-_LAST: Final = 253_402_300_799_999_999
 
 
 @cache
@@ -150,7 +148,7 @@ def _read(grid: Grid, layout: Layout, column: Column) -> tuple[Numbers | Moments
     elif column.timezone != "UTC":
         moments, real = _from_local(np.where(fits, moments, 0), column.timezone)
         fits &= real
-    return moments, fits & (moments >= _FIRST) & (moments <= _LAST)
+    return moments, fits & (moments >= FIRST_MICROSECOND) & (moments <= LAST_MICROSECOND)
 
 
 def _from_local(moments: Moments, zone: str) -> tuple[Moments, Mask]:

@@ -12,6 +12,7 @@ from hub_schemas.arrow import FAULT_SCHEMA
 from hub_schemas.contract import Contract
 from hub_schemas.faults import HIDDEN, MAX_SHOWN, is_masked_whole, message, row_message
 from hub_schemas.model import Column, RowRule
+from hub_schemas.texts import as_text
 
 __all__ = ["FaultFrame"]
 
@@ -98,7 +99,7 @@ class FaultFrame:
 
 def shown_series(column: Column, sent: pl.Series) -> pl.Series:
     """What a report may show of each cell, as `faults.shown` does for one."""
-    text = sent.cast(pl.String).fill_null("")
+    text = as_text(sent).fill_null("")
     if not column.is_personal:
         return text.str.slice(0, MAX_SHOWN)
     if is_masked_whole(column):

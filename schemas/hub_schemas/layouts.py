@@ -21,7 +21,17 @@ from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["MONTHS", "TIMEZONES", "Layout", "Part", "from_java", "layouts", "parse_date", "parse_timestamp"]
+__all__ = [
+    "DIRECTIVES",
+    "MONTHS",
+    "TIMEZONES",
+    "Layout",
+    "Part",
+    "from_java",
+    "layouts",
+    "parse_date",
+    "parse_timestamp",
+]
 
 MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
@@ -49,6 +59,8 @@ _FIELDS: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "f": tuple(("fraction", width) for width in range(1, 7)),
     "z": (("zulu", 1), ("offset", 6), ("offset", 5)),
 }
+#: The directives that a format may hold, without their %.
+DIRECTIVES: Final = tuple(_FIELDS)
 _KIND: Final = {"y": "Y", "-m": "m", "b": "m", "B": "m", "-d": "d"}
 
 

@@ -12,6 +12,7 @@ from hub_schemas.contract import Contract
 from hub_schemas.fault_frame import FaultFrame
 from hub_schemas.measures_text import measure_text
 from hub_schemas.model import OPERATORS, Quality
+from hub_schemas.texts import as_text
 from hub_schemas.uniqueness import SeenKeys
 
 __all__ = ["Measures"]
@@ -98,7 +99,7 @@ def _count(check: Quality, sent: pl.Series, checked: Checked) -> int:
     if check.metric == "nullValues":
         return int((~checked.present).sum())
     if check.metric == "missingValues":
-        texts = sent.cast(pl.String).str.strip_chars()
+        texts = as_text(sent).str.strip_chars()
         return int((~checked.present | texts.is_in(list(check.values)).fill_null(False)).sum())
     valid = pl.Series(list(check.values), dtype=checked.value.dtype)
     return int((checked.present & ~checked.value.is_in(valid.implode()).fill_null(False)).sum())

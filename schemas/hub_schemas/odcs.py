@@ -29,7 +29,7 @@ from hub_schemas.odcs_reader import Node
 from hub_schemas.problems import ContractError, Problem
 from hub_schemas.yamlsafe import MAX_BYTES, read_yaml
 
-__all__ = ["load_contract"]
+__all__ = ["CUSTOM", "load_contract"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9][A-Za-z0-9_-]{0,62}){0,5}")
 _VERSION: Final = re.compile(
@@ -49,7 +49,8 @@ _TABLE: Final = frozenset(
         "relationships", "quality",
     ]
 )  # fmt: skip
-_CUSTOM: Final = frozenset(
+#: The customProperties of a contract or its table that the hub reads.
+CUSTOM: Final = frozenset(
     {
         "refusalThreshold",
         "unexpectedColumns",
@@ -190,7 +191,7 @@ class _Custom:
     """The customProperties of the contract and its table that the hub knows."""
 
     def __init__(self, root: Node, table: Node) -> None:
-        self.entries = [*root.custom(_CUSTOM), *table.custom(_CUSTOM)]
+        self.entries = [*root.custom(CUSTOM), *table.custom(CUSTOM)]
         self.refusal_threshold = 0.1
         self.unexpected_columns: Literal["ignore", "fault"] = "ignore"
         self.missing_values: tuple[str, ...] = ()

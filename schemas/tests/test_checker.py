@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from hub_schemas import FAULT_SCHEMA, BatchError, Checker, Contract, Outcome, lo
 from hub_schemas.uniqueness import SeenKeys
 
 TEXT = {"name": "a", "logicalType": "string"}
+NUMBERS = partial(pa.array, type=pa.int64())
 NUMBER = {"name": "n", "logicalType": "integer"}
 
 
@@ -54,6 +56,11 @@ def test_an_arrow_table_is_checked_as_a_frame_is() -> None:
         (2, "n", "type-error"),
         (4, "n", "type-error"),
     ]
+
+
+def test_rows_are_counted_from_one() -> None:
+    with pytest.raises(BatchError, match="from 1"):
+        Checker(contract(TEXT)).check_text(pl.DataFrame({"a": ["x"]}), first_row=0)
 
 
 def test_columns_that_are_not_text_are_turned_away() -> None:
@@ -338,9 +345,9 @@ def test_rows_typed_wrongly_by_the_sender_are_found_on_receipt() -> None:
         pa.table({"row_number": [1], "a": ["x"]}),
         pa.table({"row_number": [1], "n": pa.array([1], type=pa.int64()), "a": ["x"]}),
         pa.table({"row_number": [1], "a": ["x"], "n": pa.array([1], type=pa.int32())}),
-        pa.table(
-            {"row_number": pa.array([None], type=pa.int64()), "a": ["x"], "n": pa.array([1], type=pa.int64())}
-        ),
+        pa.table({"row_number": NUMBERS([None]), "a": ["x"], "n": NUMBERS([1])}),
+        pa.table({"row_number": NUMBERS([0]), "a": ["x"], "n": NUMBERS([1])}),
+        pa.table({"row_number": NUMBERS([2, 2]), "a": ["x", "y"], "n": NUMBERS([1, 1])}),
     ],
 )
 def test_a_typed_batch_of_another_shape_is_turned_away(table: pa.Table) -> None:
@@ -365,3 +372,37 @@ def test_messages_tell_a_person_what_to_do() -> None:
         "n must be 1 or more",
         "a must be one of: F, M (capitals matter)",
     ]
+
+
+def test_dates_beyond_the_calendar_are_faults_on_receipt_and_not_a_crash() -> None:
+    columns = [{"name": "d", "logicalType": "date"}, {"name": "t", "logicalType": "timestamp"}]
+    promise = [{"property": "freshness", "value": 7, "unit": "d", "element": "rows.d"}]
+    made = contract(*columns, sla=promise)
+    table = pa.table(
+        {
+            "row_number": pa.array([1, 2, 3], type=pa.int64()),
+            "d": pa.array([2**31 - 1, -(2**31), 0], type=pa.int32()).cast(pa.date32()),
+            "t": pa.array([0, 2**63 - 1, 86_400_000_001], type=pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+        }
+    )
+    checker = Checker(made)
+    outcome = checker.check_typed(table)
+    assert faults(outcome.faults) == [(1, "d", "type-error"), (2, "d", "type-error"), (2, "t", "type-error")]
+    assert outcome.refused.to_pylist()[0] == {
+        "row_number": 1,
+        "d": str(2**31 - 1),
+        "t": "1970-01-01T00:00:00.000000Z",
+    }
+    assert outcome.accepted["row_number"].to_pylist() == [3]
+    assert faults(checker.finish()) == [(None, "d", "freshness")]
+
+
+def test_arrow_data_that_is_not_what_it_says_is_turned_away() -> None:
+    offsets, broken = pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xff\xfe")
+    text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, broken])
+    with pytest.raises(BatchError, match="not sound"):
+        Checker(contract(TEXT)).check_typed(
+            pa.table({"row_number": pa.array([1], type=pa.int64()), "a": text})
+        )
+    with pytest.raises(BatchError, match="not sound"):
+        Checker(contract(TEXT)).check_text(pa.table({"a": text}))

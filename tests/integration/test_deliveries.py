@@ -262,3 +262,36 @@ def test_deliveries_move_only_along_the_table() -> None:
             else:
                 with pytest.raises(Conflict):
                     move(state, event)
+
+
+def test_a_delivery_that_breaks_off_the_worker_again_and_again_fails_with_the_reason(
+    hub: Hub, sender: Sender
+) -> None:
+    sender.publish(CONTRACT)
+    sent = sender.send(sender.pack(CONTRACT, GOOD))
+    for _ in range(intake.MOST_ATTEMPTS):
+        with hub.database.write() as session:
+            assert intake.claim_next(session, lease_seconds=3600) is not None
+            intake.release_stale(session, all_of_them=True)
+    with hub.database.read() as session:
+        delivery = intake.get(session, sent.id)
+    assert delivery.state is DeliveryState.FAILED
+    assert "broke off 5 times" in (delivery.problem or "")
+    assert not publish.decide_next(hub)
+
+
+def test_a_manifest_changed_in_the_database_is_noticed(hub: Hub, sender: Sender) -> None:
+    from sqlalchemy import text
+
+    sender.publish(CONTRACT)
+    sent = sender.send(sender.pack(CONTRACT, GOOD))
+    with hub.database.write() as session:
+        session.execute(
+            text("UPDATE deliveries SET manifest = replace(manifest, 'tests.csv', 'other.csv') WHERE id = :id"),
+            {"id": sent.id},
+        )
+    drain(hub)
+    with hub.database.read() as session:
+        delivery = intake.get(session, sent.id)
+    assert delivery.state is DeliveryState.FAILED
+    assert "signature does not match" in (delivery.problem or "")

@@ -86,7 +86,13 @@ def methods(linked: PeopleLinked) -> dict[str, str]:
 def test_the_same_nhs_number_joins_through_a_new_name_and_address() -> None:
     linked = link(
         person(nhs_number=nhs(999100000)),
-        person(dataset="children", surname="Bell", postcode="ZX4 9ZZ", uprn="990000000099", nhs_number=nhs(999100000)),
+        person(
+            dataset="children",
+            surname="Bell",
+            postcode="ZX4 9ZZ",
+            uprn="990000000099",
+            nhs_number=nhs(999100000),
+        ),
     )
     assert one_person(linked)
     assert set(methods(linked).values()) == {"identifier"}
@@ -100,7 +106,9 @@ def test_the_same_nhs_number_joins_through_a_new_name_and_address() -> None:
 def test_spaces_and_hyphens_in_an_identifier_do_not_matter(written: str) -> None:
     linked = link(
         person(nhs_number=nhs(999100000), date_of_birth=None, postcode=None, uprn=None, sex=None),
-        person(dataset="children", nhs_number=written, forename="M", surname="Bell", uprn=None, postcode=None),
+        person(
+            dataset="children", nhs_number=written, forename="M", surname="Bell", uprn=None, postcode=None
+        ),
     )
     assert one_person(linked)
 
@@ -108,7 +116,9 @@ def test_spaces_and_hyphens_in_an_identifier_do_not_matter(written: str) -> None
 def test_an_identifier_with_a_wrong_check_digit_neither_joins_nor_keeps_apart() -> None:
     right, wrong = nhs(999100000), nhs(999100000)[:-1] + str((int(nhs(999100000)[-1]) + 1) % 10)
     other = {"forename": "Oscar", "surname": "Bell", "date_of_birth": date(1950, 1, 2), "sex": "M"}
-    assert not one_person(link(person(nhs_number=wrong), person(dataset="children", nhs_number=wrong, **other)))
+    assert not one_person(
+        link(person(nhs_number=wrong), person(dataset="children", nhs_number=wrong, **other))
+    )
     assert one_person(link(person(nhs_number=right), person(dataset="children", nhs_number=wrong)))
 
 
@@ -117,7 +127,10 @@ def test_a_temporary_upn_neither_joins_nor_keeps_apart() -> None:
     pupil = {"dataset": "schools", "date_of_birth": date(2014, 2, 3)}
     assert one_person(link(person(upn=upn(1), **pupil), person(upn=temporary, **pupil)))
     assert not one_person(
-        link(person(upn=temporary, **pupil), person(upn=temporary, **pupil | {"forename": "Tom", "surname": "Lee"}))
+        link(
+            person(upn=temporary, **pupil),
+            person(upn=temporary, **pupil | {"forename": "Tom", "surname": "Lee"}),
+        )
     )
 
 
@@ -183,7 +196,8 @@ def test_two_ninos_a_transposition_apart_do_not_keep_apart_what_otherwise_agrees
 
 
 @pytest.mark.parametrize(
-    "forenames", [("Mia", "Tia"), ("Jack", "Jake"), ("Oliver", "Olivia"), ("Amir", "Yusuf"), ("Zorvan", "Melkin")]
+    "forenames",
+    [("Mia", "Tia"), ("Jack", "Jake"), ("Oliver", "Olivia"), ("Amir", "Yusuf"), ("Zorvan", "Melkin")],
 )
 def test_twins_never_become_one_person(forenames: tuple[str, str]) -> None:
     twin = {"date_of_birth": date(2015, 6, 1), "sex": None}
@@ -203,8 +217,15 @@ def test_twins_do_not_merge_even_under_one_identifier() -> None:
 
 
 def test_father_and_son_of_one_name_in_one_home_stay_two() -> None:
-    father, son = {"date_of_birth": date(1960, 5, 12), "sex": "M"}, {"date_of_birth": date(1990, 5, 12), "sex": "M"}
-    rows = [person(dataset=dataset, forename="John", **who) for dataset in ("health", "housing") for who in (father, son)]
+    father, son = (
+        {"date_of_birth": date(1960, 5, 12), "sex": "M"},
+        {"date_of_birth": date(1990, 5, 12), "sex": "M"},
+    )
+    rows = [
+        person(dataset=dataset, forename="John", **who)
+        for dataset in ("health", "housing")
+        for who in (father, son)
+    ]
     assert groups(link(*rows)) == [["health:1", "housing:1"], ["health:2", "housing:2"]]
 
 
@@ -256,9 +277,13 @@ def test_day_and_month_changed_places_are_seen_through() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "familiar"), [("Robert", "Bob"), ("Nicola", "Nicky"), ("Nicholas", "Nicky")])
+@pytest.mark.parametrize(
+    ("name", "familiar"), [("Robert", "Bob"), ("Nicola", "Nicky"), ("Nicholas", "Nicky")]
+)
 def test_familiar_forms_are_the_same_name(name: str, familiar: str) -> None:
-    assert one_person(link(person(forename=name, sex=None), person(dataset="police", forename=familiar, sex=None)))
+    assert one_person(
+        link(person(forename=name, sex=None), person(dataset="police", forename=familiar, sex=None))
+    )
 
 
 def test_strangers_stay_apart() -> None:
@@ -272,7 +297,9 @@ def test_strangers_stay_apart() -> None:
 
 def test_records_that_name_nobody_are_left_out_and_counted() -> None:
     nobody: dict[str, Any] = {"dataset": "police", "postcode": "ZX1 2AB", "uprn": "990000000001"}
-    linked = link(person(), nobody, nobody | {"forename": "Unknown"}, nobody | {"forename": "-", "surname": "Mr"})
+    linked = link(
+        person(), nobody, nobody | {"forename": "Unknown"}, nobody | {"forename": "-", "surname": "Mr"}
+    )
     assert linked.summary.without_person == 3
     assert linked.index["record_key"].to_pylist() == ["health:1"]
     assert methods(linked) == {"health:1": "single"}
@@ -291,11 +318,17 @@ def test_the_same_description_again_and_again_is_compared_once() -> None:
 
 
 def test_ids_are_kept_from_the_index_before() -> None:
-    rows = [person(), person(dataset="housing"), person(dataset="police", forename="Tom", surname="Lee", sex="M")]
+    rows = [
+        person(),
+        person(dataset="housing"),
+        person(dataset="police", forename="Tom", surname="Lee", sex="M"),
+    ]
     before = link(*rows)
     after = link(*rows, person(dataset="schools"), previous=before.index)
     ids = dict(zip(after.index["record_key"].to_pylist(), after.index["person_id"].to_pylist(), strict=True))
-    assert [ids[key] for key in before.index["record_key"].to_pylist()] == before.index["person_id"].to_pylist()
+    assert [ids[key] for key in before.index["record_key"].to_pylist()] == before.index[
+        "person_id"
+    ].to_pylist()
     assert ids["schools:1"] == ids["health:1"]
     assert (after.summary.kept, after.summary.new, after.summary.gone) == (2, 0, 0)
 
@@ -348,8 +381,12 @@ def test_a_join_can_be_explained_without_the_values() -> None:
     evidence = {found.field: found for found in steps[-1].evidence}
     assert evidence["forename"].agreement == "a slip apart"
     assert evidence["date_of_birth"].bits > 10
-    written = repr(linked.joins.to_pylist()).lower() + repr(linked.model).lower() + repr(linked.summary).lower()
-    assert not [value for value in ("martha", "matrha", "ashdown", "990000000001", "1981") if value in written]
+    written = (
+        repr(linked.joins.to_pylist()).lower() + repr(linked.model).lower() + repr(linked.summary).lower()
+    )
+    assert not [
+        value for value in ("martha", "matrha", "ashdown", "990000000001", "1981") if value in written
+    ]
 
 
 def test_explaining_two_different_people_says_that_nothing_joins_them() -> None:

@@ -25,7 +25,7 @@ from .base import Batch, Spoilt
 __all__ = ["CHUNK", "read_records"]
 
 #: Bytes of text in one batch.
-CHUNK: Final = 16 * 1024 * 1024
+CHUNK: Final = 8 * 1024 * 1024
 _SLOW_ROWS: Final = 50_000
 _REPLACEMENT: Final = "\ufffd"
 #: Stands after the last line; no text holds it by chance.

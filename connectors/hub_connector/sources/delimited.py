@@ -96,7 +96,7 @@ class DelimitedSource:
         self._options = options
 
     def read(self, recognise: Recognise | None = None) -> Reading:
-        """Find encoding, dialect and header, and read the rows in batches of about 16 MiB of text.
+        """Find encoding, dialect and header, and read the rows in batches of about 8 MiB of text.
 
         Raises:
             SourceError: when there is no header, a column name stands twice, or the file is no delimited text.
