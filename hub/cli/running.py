@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import click
 
 from hub.cli.base import Composition, dir_option, hub_of, operator
+from hub.errors import HubError
 
 __all__ = ["doctor", "init", "scheduler", "serve", "worker"]
 
@@ -87,22 +90,43 @@ def scheduler(ctx: click.Context, directory: str) -> None:
 def doctor(ctx: click.Context, directory: str) -> None:
     """Look whether everything the hub needs is there, and say what to do where it is not."""
     hub = hub_of(ctx, directory)
-    hub.database.ping()
-    click.echo(f"database    ok   {hub.database.engine.url.render_as_string(hide_password=True)}")
-    hub.objects.ping()
-    click.echo(f"objects     ok   {hub.settings.resolved_objects.split('?')[0]}")
-    click.echo(f"keyring     ok   {'passphrase' if hub.settings.key_passphrase else 'key file'}")
     from hub.workflows.auditing import verify
 
-    found = verify(hub)
-    click.echo(
-        f"audit log   {'ok  ' if found.ok else 'BAD '} {found.sealed:,} of {found.entries:,} entries sealed"
-    )
-    for problem in found.problems:
-        click.echo(f"            {problem}")
-    isolation = hub.sandbox().isolation()
-    click.echo(f"sandbox     {isolation.level}")
-    for detail in isolation.details:
-        click.echo(f"            {detail}")
-    if not found.ok or isolation.level == "none":
-        ctx.exit(1)
+    def database() -> tuple[bool, str, Sequence[str]]:
+        hub.database.ping()
+        return True, hub.database.engine.url.render_as_string(hide_password=True), ()
+
+    def objects() -> tuple[bool, str, Sequence[str]]:
+        hub.objects.ping()
+        return True, hub.settings.resolved_objects.split("?")[0], ()
+
+    def keyring() -> tuple[bool, str, Sequence[str]]:
+        if not (hub.settings.keys_dir / "keyring.key").exists():
+            return True, "passphrase", ()
+        unused = ["A passphrase is set, but this keyring was made without one: it guards nothing."]
+        return not hub.settings.key_passphrase, "key file", unused if hub.settings.key_passphrase else ()
+
+    def audit_log() -> tuple[bool, str, Sequence[str]]:
+        found = verify(hub)
+        return found.ok, f"{found.sealed:,} of {found.entries:,} entries sealed", found.problems
+
+    def sandbox() -> tuple[bool, str, Sequence[str]]:
+        isolation = hub.sandbox().isolation()
+        return isolation.level != "none", isolation.level, isolation.details
+
+    well = [_look(part) for part in (database, objects, keyring, audit_log, sandbox)]
+    ctx.exit(0 if all(well) else 1)
+
+
+def _look(part: Callable[[], tuple[bool, str, Sequence[str]]]) -> bool:
+    """Print how a part is (well or not, in a word, in detail), and say whether it is well."""
+    try:
+        well, word, details = part()
+    except HubError as error:
+        well, word, details = False, error.detail, ()
+    except OSError as error:
+        well, word, details = False, f"does not answer ({type(error).__name__})", ()
+    click.echo(f"{part.__name__.replace('_', ' '):11} {'ok ' if well else 'BAD'}  {word}")
+    for detail in details:
+        click.echo(f"{'':17}{detail}")
+    return well

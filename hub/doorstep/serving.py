@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import ConfigurationError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from hub.config import Settings
 
 __all__ = ["Server"]
+
+_FLUSH_SECONDS = 5.0
 
 
 class Server:
@@ -25,19 +28,23 @@ class Server:
     def __init__(self, app: Flask, settings: Settings) -> None:
         from waitress import create_server
 
+        self._parts: dict[int, Any] = {}  # waitress's sockets: one a listening address, more as requests come
         try:
             self._server: Any = create_server(
-                app, host=settings.host, port=settings.port, threads=settings.threads, ident=None,
+                app, map=self._parts, host=settings.host, port=settings.port, threads=settings.threads, ident=None,
                 max_request_body_size=settings.max_request_bytes, channel_timeout=60,
                 clear_untrusted_proxy_headers=True,
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: the host's name leads nowhere
+            self._give_up()
             raise ConfigurationError(
-                f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}). Another hub may be "
-                "running; choose another port: --port 8601 or HUB_PORT."
+                f"Port {settings.port} on {settings.host} cannot be used "
+                f"({getattr(error, 'strerror', None) or error}). Another hub may be running; choose another port: "
+                "--port 8601 or HUB_PORT."
             ) from None
-        self.port = int(self._server.effective_port)
-        self.url = f"http://{settings.host}:{self.port}"
+        self.port = int(self._doors()[0].effective_port)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self.url = f"http://{host}:{self.port}"
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
@@ -50,8 +57,33 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests; those in hand are answered."""
-        self._server.close()
+        """Take no more requests; those in hand are answered first."""
         self._server.task_dispatcher.shutdown()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        end = time.monotonic() + _FLUSH_SECONDS
+        while self._unsent() and time.monotonic() < end:
+            time.sleep(0.02)
+        if self._thread is None:
+            self._close()
+            return
+        # By its own thread: a socket closed under a waiting select is an error there.
+        self._doors()[0].trigger.pull_trigger(self._close)
+        self._thread.join(timeout=10)
+
+    def _doors(self) -> list[Any]:
+        """The sockets that listen: "localhost" has two, one a family of addresses."""
+        return [part for part in self._parts.values() if getattr(part, "accepting", False)]
+
+    def _unsent(self) -> bool:
+        """Whether an answer waits to be sent."""
+        return any(getattr(part, "total_outbufs_len", 0) for part in list(self._parts.values()))
+
+    def _give_up(self) -> None:
+        """Leave no thread and no socket behind when it could not start."""
+        for part in list(self._parts.values()):
+            if (dispatcher := getattr(part, "task_dispatcher", None)) is not None:
+                dispatcher.shutdown()
+        self._close()
+
+    def _close(self) -> None:
+        for part in list(self._parts.values()):
+            part.close()

@@ -119,7 +119,8 @@ class _Work:
                 refused.append(outcome.refused)
                 faults.append(outcome.faults)
         for fault in checker.finish().to_pylist():
-            self.dataset_faults.append(f"{fault['column'] or 'dataset'}: {fault['message']}")
+            if checker.blocking:
+                self.dataset_faults.append(f"{fault['column'] or 'dataset'}: {fault['message']}")
             self.counts[fault["rule"], fault["column"] or ""] += 1
             self.first[fault["rule"], fault["column"] or ""] = None
         if not refused:

@@ -59,6 +59,7 @@ def post(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> Callable[.
         ('{"slug": "new-one", "name": "x"}'.encode("utf-16"), "not JSON"),
         (b"\xef\xbb\xbf{}", "not JSON"),
         (b"{'slug': 'new-one'}", "not JSON"),
+        (b"", "not JSON"),
         (b'{"slug": "new-one", "name": "x"} {}', "not JSON"),
     ],
     ids=lambda value: repr(value)[:30],
@@ -70,7 +71,7 @@ def test_json_that_is_none_is_refused_with_the_reason(
     assert "new-one" not in _organisations(api, as_role("operator"))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"text"', b"7", b"{}", b'{"slug": 1e999, "name": true}'])
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"7", b"{}", b'{"slug": 1e999, "name": true}'])
 def test_json_of_another_shape_names_the_fields(post: Callable[..., TestResponse], body: bytes) -> None:
     _refused(post(body), 422)
     assert post(body).get_json()["errors"]["json"]
@@ -129,7 +130,7 @@ def test_a_cursor_of_one_list_does_not_open_another(
 
 
 @pytest.mark.parametrize(
-    "odd", ["%00", "%FF", "%ED%A0%80", "..", "%2e%2e%2f", "%0d%0aSet-Cookie:x", "'%20OR%201=1--", "%F0%9F%92%A9", "x" * 3000]
+    "odd", ["%00", "%FF", "%ED%A0%80", "..", "%2e%2e", "%2e%2e%5c", "%0d%0aSet-Cookie:x", "'%20OR%201=1--", "%F0%9F%92%A9", "x" * 3000]
 )  # fmt: skip
 def test_odd_ids_in_addresses_find_nothing(
     api: FlaskClient, staged: Staged, as_role: Callable[..., dict[str, str]], odd: str

@@ -28,6 +28,14 @@ Exit status:
   4  the hub, or the contract's threshold, refuses this delivery
 
 \b
+Environment:
+  HUB_CONNECTOR_CONFIG          the configuration, as --config
+  HUB_CONNECTOR_CODE            the enrolment code, as init --code
+  HUB_CONNECTOR_KEY_PASSPHRASE  opens the private key, where it has a passphrase
+  HUB_CONNECTOR_TRIES           how often a request is tried before giving up (6)
+  HUB_CONNECTOR_DEBUG           set to 1 to see where an unforeseen error comes from
+
+\b
 Shell completion:
   bash  eval "$(_HUB_CONNECTOR_COMPLETE=bash_source hub-connector)"
   zsh   eval "$(_HUB_CONNECTOR_COMPLETE=zsh_source hub-connector)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -30,17 +31,17 @@ def write_draft(sample: Sample, contract_id: str) -> str:
         *([f"# {sample.spoilt:,} rows did not fit the header and were left out"] if sample.spoilt else []),
         "apiVersion: v3.1.0",
         "kind: DataContract",
-        f"id: {contract_id}",
+        f"id: {_plain(contract_id)}",
         f"name: {_text(contract_id.replace('.', ' ').replace('_', ' ').capitalize())}  # {_DECIDE} a title",
         "version: 0.1.0",
         "status: draft",
-        f"domain: {_text(contract_id.partition('.')[0])}",
+        f"domain: {_plain(contract_id.partition('.')[0])}",
         "description:",
         f"  purpose: {_text('What the dataset is for.')}  # {_DECIDE} why it is shared",
         "  # usage: how to export it, and how often",
         "  # limitations: what is not in it",
         "schema:",
-        f"  - name: {contract_id.rpartition('.')[2].replace('-', '_')}",
+        f"  - name: {_plain(contract_id.rpartition('.')[2].replace('-', '_'))}",
         "    physicalType: table",
         f"    # dataGranularityDescription: one row a ...  {_DECIDE}",
         "    properties:",
@@ -65,7 +66,7 @@ def write_draft(sample: Sample, contract_id: str) -> str:
 
 
 def _property(guess: Guess, key: Sequence[Guess]) -> Iterator[str]:
-    yield f"- name: {guess.name}"
+    yield f"- name: {_plain(guess.name)}"
     if guess.sample.header != guess.name:
         yield f"  physicalName: {_text(guess.sample.header)}"
     yield f"  logicalType: {guess.type}"
@@ -117,12 +118,28 @@ def _custom(guess: Guess) -> Iterator[str]:
             yield f"      value: {value}"
 
 
-def _text(value: str) -> str:
-    """A YAML scalar on one line that reads back as this very text (a JSON string is one)."""
-    import json
+def _plain(name: str) -> str:
+    """A name as it is, unless YAML would take it for something else than text."""
+    words = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
+    return (
+        name if re.fullmatch("[A-Za-z_][A-Za-z0-9_.-]*", name) and name.lower() not in words else _text(name)
+    )
 
-    return json.dumps(value, ensure_ascii=False)
+
+def _text(value: str) -> str:
+    """A YAML scalar on one line that reads back as this very text."""
+    return (
+        '"'
+        + re.sub(r'["\\]|[^ -~\u00a0-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd]', _escaped, value)
+        + '"'
+    )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A sign that YAML cannot hold as it is, or would read as a line end, the way double quotes allow."""
+    sign = found[0]
+    return f"\\{sign}" if sign in '"\\' else f"\\U{ord(sign):08x}"
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

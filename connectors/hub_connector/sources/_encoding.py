@@ -126,13 +126,19 @@ def _mark(head: bytes) -> Encoding | None:
 def _without_mark(head: bytes, name: str) -> Encoding:
     """UTF-16 has a zero beside each ASCII letter; anything else with zeros among its first bytes is no text."""
     half = len(head) // 2
-    if head[1::2].count(0) > half * 0.4 and head[::2].count(0) < half * 0.1:
-        return Encoding("utf-16-le", guessed=True)
-    if head[::2].count(0) > half * 0.4 and head[1::2].count(0) < half * 0.1:
-        return Encoding("utf-16-be", guessed=True)
+    for codec, other in (("utf-16-le", 1), ("utf-16-be", 0)):
+        zeros, letters = head[other::2].count(0), head[1 - other :: 2].count(0)
+        if zeros > half * 0.4 and letters < half * 0.1 and _is_text(head[: 2 * half], codec):
+            return Encoding(codec, guessed=True)
     raise SourceError(
         f"{name} holds binary data, not text.", "Save the table as CSV (UTF-8) in the program it came from."
     )
+
+
+def _is_text(head: bytes, codec: str) -> bool:
+    """Whether bytes read as text without control characters; the last sign may be cut."""
+    text = codecs.getincrementaldecoder(codec)("replace").decode(head)
+    return not re.search(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", text)
 
 
 class _Survey:
