@@ -18,7 +18,7 @@ from benchmarks import peers, sample
 from benchmarks.measure import Timings, interleaved, peak_mb
 from benchmarks.registry import Scale
 from benchmarks.sending import new_key, pack
-from benchmarks.table import NONE, Table, count, rate, ratio, seconds
+from benchmarks.table import NONE, Table, count, rate, ratio, seconds, turns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,7 +59,8 @@ def run(scale: Scale) -> list[Table]:
         peaks = {task.name: peak_mb(*task.child) for task in tasks if task.child}
         size = path.stat().st_size / 1_000_000
     lines = tuple(_line(task, timings, found, peaks, scale.rows) for task in tasks)
-    title = f"check: {scale.rows:,} rows, 12 columns, {size:,.0f} MB of CSV, {sample.faults_in(scale.rows):,} rows at fault"
+    faults = sample.faults_in(scale.rows)
+    title = f"check: {scale.rows:,} rows, 12 columns, {size:,.1f} MB of CSV, {faults:,} rows at fault"
     columns = ("what", "rows run", "seconds", "rows/s", "to floor", "faults seen", "peak MB")
     return [Table(title, columns, lines, _notes(tasks, scale))]
 
@@ -93,7 +94,10 @@ def _tasks(path: str, rows: int) -> list[_Task]:
         name = "benchmarks.peers:pandera_rows"
         tasks.append(_Task("pandera over polars", partial(peers.pandera_rows, path), (name, path), rows))
     if find_spec("frictionless"):
-        call, child = partial(peers.frictionless_rows, path, str(some)), ("benchmarks.peers:frictionless_rows", path)
+        call, child = (
+            partial(peers.frictionless_rows, path, str(some)),
+            ("benchmarks.peers:frictionless_rows", path),
+        )
         tasks.append(_Task("frictionless, Table Schema", call, (*child, str(some)), some, all_rules=False))
     return tasks
 
@@ -117,11 +121,13 @@ def _line(
 
 def _notes(tasks: list[_Task], scale: Scale) -> tuple[str, ...]:
     notes = [
-        f"Medians of {scale.repeats} turns. Peak: the most memory of a process of its own, libraries included.",
+        f"{turns(scale.repeats)}. Peak: the most memory of a process of its own, libraries included.",
         "+ misses keys given twice (it sees one row at a time); frictionless misses check digits and row rules too.",
     ]
     if any(task.rows < scale.rows for task in tasks):
-        notes.append(f"* measured on the first {SAMPLE_ROWS:,} rows and scaled; its peak is that of these rows.")
+        notes.append(
+            f"* measured on the first {SAMPLE_ROWS:,} rows and scaled; its peak is that of these rows."
+        )
     notes += [f"{name} is not installed here." for name in ("pandera", "frictionless") if not find_spec(name)]
     return tuple(notes)
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from benchmarks import sample
 from benchmarks.measure import interleaved
 from benchmarks.registry import Scale
-from benchmarks.table import Table, rate, ratio, seconds
+from benchmarks.table import Table, rate, ratio, seconds, turns
 from hub.policy.decide import whole_file
 from hub.storage.objects import ObjectStore
 from hub.vault.keyring import Keyring
@@ -98,7 +98,9 @@ def _measured(pair: _Pair, scale: Scale) -> Table:
         "read one column of text": _reads(pair, [_TEXT]),
         "read one column of numbers": _reads(pair, [_NUMBER]),
     }
-    tasks = {f"{name}|{kind}": task for name, both in acts.items() for kind, task in zip("pv", both, strict=True)}
+    tasks = {
+        f"{name}|{kind}": task for name, both in acts.items() for kind, task in zip("pv", both, strict=True)
+    }
     timings = interleaved(tasks, scale.repeats)
     lines = tuple(
         (
@@ -114,7 +116,7 @@ def _measured(pair: _Pair, scale: Scale) -> Table:
         lines,
         (
             f"Size: plain {plain / 1_000_000:.1f} MB, vault {vault / 1_000_000:.1f} MB ({vault / plain:.3f}x).",
-            f"Medians of {scale.repeats} turns; both are written with fsync, in row groups of {_BATCH:,}, and compressed.",
+            f"{turns(scale.repeats)}; both are written with fsync, in row groups of {_BATCH:,}, and compressed.",
         ),
     )
 

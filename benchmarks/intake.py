@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from benchmarks import sample
 from benchmarks.measure import interleaved, peak_mb
 from benchmarks.registry import Scale
 from benchmarks.sending import PART, new_key, pack
-from benchmarks.table import Table, count, milliseconds, rate, ratio, seconds
+from benchmarks.table import Table, count, milliseconds, rate, ratio, seconds, turns
 from hub.intake.validate import Judgement, judge, quarantine_owner
 from hub.intake.verify import assemble, file_key, part_key
 from hub.storage.objects import ObjectStore
@@ -177,8 +176,8 @@ def _reading(stage: _Stage, scale: Scale) -> Table:
         ("what", "seconds", "rows/s", "to floor", "peak MB"),
         lines,
         (
-            f"Sealed: {sizes} in parts of {PART // 1024 // 1024} MiB; plain Parquet of the accepted rows {plain:.1f} MB.",
-            f"Medians of {scale.repeats} turns. The judge reads all three files; it does not rewrite good rows.",
+            f"Sealed: {sizes} in parts of {PART // 1024 // 1024} MiB; accepted rows as plain Parquet {plain:.1f} MB.",
+            f"{turns(scale.repeats)}. The judge reads all three files; it does not rewrite good rows.",
         ),
     )
 
@@ -205,13 +204,7 @@ def _keys(stage: _Stage) -> Table:
         "wrap for the vault (AES-256-GCM)": lambda: wrap(owner.key, data_key, "version=bench", "k"),
         f"take over a file: open and wrap {len(material)} keys": take_over,
     }
-    found: dict[str, list[float]] = {name: [] for name in tasks}
-    for turn in range(_KEY_TURNS + 1):
-        for name, task in tasks.items():
-            started = time.perf_counter()
-            task()
-            if turn:
-                found[name].append(time.perf_counter() - started)
+    found = interleaved(tasks, _KEY_TURNS, short=True).seconds
     keys = {name: len(material) if name.startswith("take over") else 1 for name in tasks}
     lines = tuple(
         (
@@ -224,5 +217,5 @@ def _keys(stage: _Stage) -> Table:
         "intake: keys (one for each column and one for the footer)",
         ("what", "ms", "ms a key", "characters"),
         lines,
-        (f"Medians of {_KEY_TURNS} turns; good data is never rewritten, only its keys change hands.",),
+        (f"{turns(_KEY_TURNS)}; good data is never rewritten, only its keys change hands.",),
     )

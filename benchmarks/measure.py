@@ -36,17 +36,18 @@ class Timings:
         return median(mine / theirs for mine, theirs in pairs)
 
 
-def interleaved(
-    tasks: Mapping[str, Callable[[], object]], repeats: int, *, warm_up: bool = True
-) -> Timings:
+def interleaved(tasks: Mapping[str, Callable[[], object]], repeats: int, *, short: bool = False) -> Timings:
     """Run every task in turn, again and again: A B A B.
 
-    With `warm_up` a first turn, in which libraries are loaded and caches filled, is not counted.
+    A first turn, in which libraries are loaded and caches filled, is not counted, unless one turn is all there is.
+    Between tasks garbage is collected, unless they are `short`: then collecting would take most of the time.
     """
     found: dict[str, list[float]] = {name: [] for name in tasks}
+    warm_up = repeats > 1
     for turn in range(repeats + warm_up):
         for name, task in tasks.items():
-            gc.collect()  # what an earlier task left behind is not this task's cost
+            if not short:
+                gc.collect()  # what an earlier task left behind is not this task's cost
             started = time.perf_counter()
             task()
             taken = time.perf_counter() - started

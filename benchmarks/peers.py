@@ -124,7 +124,8 @@ def _expressions() -> dict[str, pl.Expr]:
 
     column = pl.col
     return {
-        "record_id": column("record_id").str.contains("^R[0-9]{9}$") & column("record_id").is_first_distinct(),
+        "record_id": column("record_id").str.contains("^R[0-9]{9}$")
+        & column("record_id").is_first_distinct(),
         "nhs_number": column("nhs_number").str.contains("^[0-9]{10}$") & _nhs_expression(),
         "upn": column("upn").str.contains(f"^{_UPN}$") & _upn_expression(),
         "forename": column("forename").str.len_chars().is_between(1, 60),

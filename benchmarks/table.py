@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "count", "milliseconds", "rate", "ratio", "seconds", "share"]
+__all__ = ["NONE", "Table", "count", "milliseconds", "rate", "ratio", "seconds", "share", "turns"]
 
 NONE = "-"
 
@@ -64,6 +64,11 @@ def rate(number: float, taken: float) -> str:
     value = number / taken if taken else 0.0
     digits = max(0, len(str(int(value))) - 3)
     return f"{round(value, -digits):,.0f}"
+
+
+def turns(number: int) -> str:
+    """What a table rests on."""
+    return f"Medians of {number:,} turns" if number > 1 else "One turn only, not warmed up"
 
 
 def share(value: float) -> str:

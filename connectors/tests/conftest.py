@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import os
 import re
 import threading
 import time
@@ -26,15 +27,8 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 from hub_connector.__main__ import main
+from hub_schemas import delivery as wire
 from hub_schemas import load_contract
-from hub_schemas.delivery import (
-    SEALING_SUITE,
-    load_manifest,
-    seal_info,
-    sealing_public_text,
-    sealing_suite,
-    verify_manifest,
-)
 
 CONTRACT = """\
 apiVersion: v3.1.0
@@ -83,8 +77,8 @@ class _Opener(pe.KmsClient):
         raise AssertionError("a hub does not seal")
 
     def unwrap_key(self, wrapped_key: str, master_key_identifier: str) -> bytes:
-        info = seal_info(self.delivery, self.role, master_key_identifier)
-        return sealing_suite().decrypt(base64.b64decode(wrapped_key), self.private, info=info)
+        info = wire.seal_info(self.delivery, self.role, master_key_identifier)
+        return wire.sealing_suite().decrypt(base64.b64decode(wrapped_key), self.private, info=info)
 
 
 @dataclass
@@ -116,8 +110,10 @@ class FakeHub:
     def new_sealing_key(self) -> None:
         kem, dh = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
         self.private = MLKEM768X25519PrivateKey(kem, dh)
-        public = sealing_public_text(kem.public_key().public_bytes_raw(), dh.public_key().public_bytes_raw())
-        self.sealing_key = {"id": f"seal_{len(public)}", "suite": SEALING_SUITE, "public_key": public}
+        public = wire.sealing_public_text(
+            kem.public_key().public_bytes_raw(), dh.public_key().public_bytes_raw()
+        )
+        self.sealing_key = {"id": f"seal_{len(public)}", "suite": wire.SEALING_SUITE, "public_key": public}
 
     # --- what each request does: (status, body) or None to drop the connection
 
@@ -186,8 +182,8 @@ class FakeHub:
 
     def open(self, client: str, document: dict[str, Any]) -> tuple[int, Any]:
         manifest = document["manifest"]
-        checked = load_manifest(manifest)
-        verify_manifest(manifest, document["signature"], self.keys[client].public_key)
+        checked = wire.load_manifest(manifest)
+        wire.verify_manifest(manifest, document["signature"], self.keys[client].public_key)
         assert manifest["client_id"] == client
         assert manifest["contract"]["digest"] == load_contract(self.contracts[manifest["dataset"]]).digest
         name = checked["delivery_id"]
@@ -362,13 +358,8 @@ def department(
     home.mkdir()
     monkeypatch.chdir(home)
     monkeypatch.setenv("HUB_CONNECTOR_TRIES", "1")
-    for name in (
-        "HUB_CONNECTOR_CONFIG",
-        "HUB_CONNECTOR_CODE",
-        "HUB_CONNECTOR_KEY_PASSPHRASE",
-        "HUB_CONNECTOR_DEBUG",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("CONFIG", "CODE", "KEY_PASSPHRASE", "DEBUG"):
+        monkeypatch.delenv(f"HUB_CONNECTOR_{name}", raising=False)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -401,8 +392,6 @@ def pupils() -> list[tuple[str, ...]]:
 @pytest.fixture(scope="session")
 def shared_data(pytestconfig: pytest.Config) -> Path:
     """The folder of test data that nobody here wrote."""
-    import os
-
     folder = Path(os.environ.get("HUB_TEST_DATA") or pytestconfig.rootpath.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"no test data at {folder} (set HUB_TEST_DATA)")

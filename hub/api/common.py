@@ -99,7 +99,7 @@ class CursorQuery(Strict):
 
 def closed_blueprint(name: str, hub: Hub, description: str, *, public: Sequence[str] = ()) -> Blueprint:
     """A blueprint whose endpoints need a bearer token, but for the view functions named in `public`."""
-    blueprint = Blueprint(name, name, url_prefix="/api/v1", description=description)
+    blueprint = Blueprint(name, __name__, url_prefix="/api/v1", description=description)
     blueprint.ARGUMENTS_PARSER = StrictParser()
 
     @blueprint.before_request

@@ -39,7 +39,7 @@ class TokenAnswer(Schema):
 
 def blueprint(hub: Hub) -> Blueprint:
     """The blueprint with the token endpoint."""
-    views = Blueprint("oauth", "oauth", url_prefix="/oauth", description="Signing in as a machine")
+    views = Blueprint("oauth", __name__, url_prefix="/oauth", description="Signing in as a machine")
 
     @views.post("/token")
     @views.arguments(TokenRequest, location="form")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from hub.errors import Conflict
 from hub.identity.principal import Principal
 from hub.runs import store as runs
 from hub.runs.sandbox import Event, Isolation, PluginDescription, RunResult
@@ -108,9 +109,11 @@ class FakeSandbox:
 
     def run(
         self, plugin: str, inputs: Mapping[str, pa.Table], *, parameters: Mapping[str, Any],
-        on_event: Callable[[Event], None], cancelled: Callable[[], bool], **_: Any,
+        on_event: Callable[[Event], None], cancelled: Callable[[], bool], digest: str | None = None, **_: Any,
     ) -> RunResult:  # fmt: skip
         """Answer."""
+        if digest not in (None, self.digests[plugin]):
+            raise Conflict(f"The files of the plugin {plugin} have changed since it was approved.")
         self.given.append(dict(inputs))
         on_event(Event("progress", "half done", 0.5))
         for line in self.log:

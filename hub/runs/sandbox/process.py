@@ -125,7 +125,8 @@ def watch(
         killed=killed,
         seconds=time.monotonic() - started,
         cpu_seconds=max(gauge.cpu_seconds, usage.ru_utime + usage.ru_stime),
-        peak_memory_mb=max(gauge.peak_memory_mb, usage.ru_maxrss / 1024),
+        # Not ru_maxrss: across fork and exec Linux carries over what the hub itself had in memory.
+        peak_memory_mb=gauge.peak_memory_mb,
         complaints=listener.complaints.decode("utf-8", "replace").strip(),
     )
 
