@@ -65,16 +65,7 @@ def enrol(
                 key_file.unlink()
             raise
     write_sealing_key(sealing_file, hub["sealing_key"])
-    values = {"url": url.rstrip("/"), "allow_http": allow_http, **_answered(answer)}
-    text = _TEMPLATE.format(
-        **{name: _toml(value) for name, value in values.items()},
-        organisation=_comment(answer["organisation"].get("name", "")),
-        hub=_comment(hub.get("name", "")),
-        key=_toml(key_file.name),
-        sealing=_toml(sealing_file.name),
-        state=_toml(f".{config.stem}"),
-    )
-    write_private(config, text.encode())
+    write_private(config, _config_text(url, allow_http, hub, answer, config, key_file, sealing_file).encode())
     return Enrolment(
         client_id=answer["client_id"],
         organisation=answer["organisation"].get("name", ""),
@@ -82,6 +73,26 @@ def enrol(
         config=config,
         key=key_file,
         fingerprint=fingerprint(hub["sealing_key"]),
+    )
+
+
+def _config_text(
+    url: str,
+    allow_http: bool,
+    hub: dict[str, Any],
+    answer: dict[str, Any],
+    config: Path,
+    key: Path,
+    sealing: Path,
+) -> str:
+    values = {
+        "url": url.rstrip("/"), "allow_http": allow_http, "key": key.name, "sealing": sealing.name,
+        "state": f".{config.stem}", **_answered(answer),
+    }  # fmt: skip
+    return _TEMPLATE.format(
+        **{name: _toml(value) for name, value in values.items()},
+        organisation=_comment(answer["organisation"].get("name", "")),
+        hub=_comment(hub.get("name", "")),
     )
 
 
