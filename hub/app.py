@@ -29,7 +29,7 @@ def open_hub(settings: Settings) -> Hub:
     """
     from hub.identity.tokens import TokenIssuer
     from hub.migrations.upgrade import require_current
-    from hub.scheduler.times import check_times
+    from hub.scheduler.times import check_times, next_time
     from hub.storage.database import Database
     from hub.storage.objects import ObjectStore
     from hub.vault.keyring import Keyring
@@ -60,6 +60,7 @@ def open_hub(settings: Settings) -> Hub:
         tokens=TokenIssuer(settings.resolved_public_url, keyring.token_key, settings.token_minutes),
         sandbox=sandbox,
         check_times=check_times,
+        next_time=lambda cron, after: next_time(cron, settings.schedule_timezone, after),
     )
 
 

@@ -231,11 +231,17 @@ def new_enrolment(session: Session, organisation_id: str, hours: int = 72) -> st
 def enrol(session: Session, code: str, name: str, signing_key: dict[str, Any]) -> tuple[str, Organisation]:
     """Use a code: registers the connector's public key; returns the client id and its organisation.
 
+    The same code with the same key again gives the same client: the first answer may have been lost on its way.
+
     Raises:
         Invalid: when the key cannot be used.
         Unauthorised: when the code is unknown, used or too old.
     """
     row = session.get(EnrolmentRow, _digest(code.strip().lower()), with_for_update=True)
+    if row is not None and row.client_id is not None and row.expires_at >= utc_now():
+        known = client_principal(session, row.client_id)
+        if known is not None and known[1].get("x") == signing_key.get("x"):
+            return row.client_id, organisation(session, row.organisation_id)
     if row is None or row.client_id is not None or row.expires_at < utc_now():
         raise Unauthorised(
             "This enrolment code is unknown, used or too old. Ask the hub's operator for a new one."
@@ -261,8 +267,8 @@ def add_client(
         )
     try:
         key = OKPKey.import_key({name: signing_key[name] for name in ("kty", "crv", "x")})
-        if signing_key["crv"] != "Ed25519":
-            raise ValueError("the curve is not Ed25519")
+        if (signing_key["kty"], signing_key["crv"]) != ("OKP", "Ed25519"):
+            raise ValueError("kty must be OKP and crv Ed25519")
         public = key.as_dict(private=False)
     except (JoseError, KeyError, TypeError, ValueError) as error:
         raise Invalid(f"The signing key is not a public Ed25519 JWK ({error}).") from None

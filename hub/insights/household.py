@@ -83,7 +83,11 @@ class NeedsAnswers:
 
 @dataclass(repr=False)
 class HouseholdView:
-    """The whole picture of one household."""
+    """The whole picture of one household.
+
+    Services that are not in touch are named, with their titles, by why: they hold no record about the household, the
+    agreement gives them but they have sent nothing that could be linked, or the agreement does not give them.
+    """
 
     household_id: str
     members: list[Member] = field(default_factory=list)
@@ -91,6 +95,7 @@ class HouseholdView:
     uprn: str = ""
     contacts: list[Contact] = field(default_factory=list)
     not_in_touch: list[str] = field(default_factory=list)
+    nothing_sent: list[str] = field(default_factory=list)
     not_covered: list[str] = field(default_factory=list)
     answers: NeedsAnswers | None = None
 

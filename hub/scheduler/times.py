@@ -11,7 +11,7 @@ from hub.errors import Invalid
 if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
-__all__ = ["check_times", "cron_trigger"]
+__all__ = ["check_times", "cron_trigger", "next_time"]
 
 
 #: Weekdays by their numbers in cron, where 0 and 7 are Sunday.
@@ -54,6 +54,15 @@ def _named(weekday: str) -> str:
             raise ValueError(f"the weekdays {item} end before they begin")
         names += [_DAYS[number] for number in range(first, end + 1, step or 1)]
     return ",".join(names)
+
+
+def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
+    """When a cron line comes next after a moment, read in a time zone; None when it never does.
+
+    Raises:
+        Invalid: when the line cannot be read.
+    """
+    return cron_trigger(cron, timezone).get_next_fire_time(None, after)
 
 
 def check_times(cron: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hub.audit import log as audit_log
 from hub.audit.log import Entry, Verification
 from hub.identity.principal import Principal
 from hub.policy.roles import Permission
-from hub.workflows.hub import Hub, authorise
+from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.naming import who
 
-__all__ = ["read_log", "seal_log", "verify"]
+__all__ = ["explain", "read_log", "seal_log", "verify"]
 
 _FOLDER = "audit/checkpoints"
 
@@ -38,6 +41,21 @@ def read_log(
     with hub.database.read() as session:
         entries = audit_log.recent(session, limit=limit, before=before, action=action)
         return entries, audit_log.latest_checkpoint(session), audit_log.count(session)
+
+
+def explain(hub: Hub, principal: Principal, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """For each entry, in words: who acted, and the reason they gave. That the reasons were read is logged too."""
+    authorise(principal, Permission.READ_AUDIT)
+    with hub.database.read() as session:
+        names = {reference: who(session, reference) for reference in {entry.actor for entry in entries}}
+    found = [
+        (names[entry.actor], hub.vault.open_text(sealed) if (sealed := entry.content.get("reason")) else "")
+        for entry in entries
+    ]
+    if read := sum(bool(reason) for _, reason in found):
+        with hub.database.write() as session:
+            note(session, principal, "audit.reasons-read", detail={"entries": read})
+    return found
 
 
 def verify(hub: Hub, published: list[str] | None = None) -> Verification:

@@ -33,7 +33,7 @@ class Hub:
     """The parts of a running hub.
 
     `sandbox` is made when first asked for; `check_times` refuses a cron line the scheduler could not follow (it raises
-    Invalid); `clock` says what time it is.
+    Invalid); `next_time` is when a cron line comes next after a moment; `clock` says what time it is.
     """
 
     settings: Settings
@@ -44,6 +44,7 @@ class Hub:
     tokens: TokenIssuer
     sandbox: Callable[[], Sandbox]
     check_times: Callable[[str], None]
+    next_time: Callable[[str, datetime], datetime | None]
     clock: Callable[[], datetime] = utc_now
 
     @property
@@ -67,12 +68,15 @@ def authorise(principal: Principal, permission: Permission) -> None:
     require(principal.roles, permission)
 
 
-def note(session: Session, principal: Principal, action: str, target: str = "", **more: Any) -> None:
-    """Write the act into the audit log, in its own transaction; `more` as for `hub.audit.log.record`."""
+def note(session: Session, principal: Principal, action: str, target: str = "", **more: Any) -> int:
+    """Write the act into the audit log, in its own transaction; `more` as for `hub.audit.log.record`.
+
+    Returns the id of the entry.
+    """
     import structlog
 
     bound: Mapping[str, Any] = structlog.contextvars.get_contextvars()
-    audit_log.record(
+    return audit_log.record(
         session, actor=principal.reference, action=action, target=target,
         request_id=str(bound.get("request_id", "")), **more,
     )  # fmt: skip

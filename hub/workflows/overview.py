@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from hub.audit import log as audit_log
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
 from hub.identity import store as identities
@@ -23,11 +25,16 @@ from hub.runs.states import ResultState
 from hub.runs.store import Plugin, Result, Run
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.linking import linked_state
+from hub.workflows.naming import who
 from hub.workflows.publish import own_delivery, scope
-from hub_schemas import FAULT_SCHEMA, Contract
+from hub_schemas import FAULT_SCHEMA, Contract, library
 
-__all__ = ["DatasetPage", "DeliveryPage", "Home", "dataset_page", "datasets_page", "deliveries", "delivery_page",
-           "faults", "home", "plugins", "run_page", "runs_page", "waiting"]  # fmt: skip
+if TYPE_CHECKING:
+    from hub.runs.sandbox import Isolation
+
+__all__ = ["DatasetPage", "DeliveryPage", "Home", "contracts", "dataset_page", "datasets_page", "deliveries",
+           "delivery_page", "faults", "home", "isolation", "plugins", "run_page", "runs_page", "versions",
+           "waiting"]  # fmt: skip
 
 
 @dataclass
@@ -44,24 +51,26 @@ class Home:
 
 @dataclass(frozen=True)
 class DatasetPage:
-    """A dataset with its contract, its versions and its last deliveries."""
+    """A dataset with its contract, its versions and its last deliveries (None for those who may not see them)."""
 
     dataset: Dataset
     organisation: Organisation
     contract: Contract
     versions: list[Version]
-    deliveries: list[Delivery]
+    deliveries: list[Delivery] | None
 
 
 @dataclass(frozen=True)
 class DeliveryPage:
-    """A delivery with what was wrong in it, by rule and column."""
+    """A delivery with what was wrong in it, by rule and column, its contract, and who sent it in words."""
 
     delivery: Delivery
     dataset: Dataset
     organisation: Organisation
     version: Version | None
     faults: list[FaultCount]
+    contract: Contract
+    sender: str
 
 
 def home(hub: Hub, principal: Principal) -> Home:
@@ -88,7 +97,10 @@ def home(hub: Hub, principal: Principal) -> Home:
                 (runs.get_run(session, result.run_id), result)
                 for result in runs.list_results(session, state=ResultState.HELD)
             ]
+        linked = audit_log.recent(session, limit=1, action="people.linked")
     page.linked = linked_state(hub)
+    if page.linked is not None and linked:
+        page.linked["households"] = linked[0].content["detail"].get("households_households")
     return page
 
 
@@ -120,7 +132,7 @@ def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage
             identities.organisation(session, dataset.organisation_id),
             catalogue.contract_by_digest(session, dataset.contract_digest),
             catalogue.versions(session, dataset_id),
-            intake.list_recent(session, limit=20, dataset_id=dataset_id) if shown else [],
+            intake.list_recent(session, limit=20, dataset_id=dataset_id) if shown else None,
         )
 
 
@@ -148,6 +160,8 @@ def delivery_page(hub: Hub, principal: Principal, delivery_id: str) -> DeliveryP
             delivery, dataset, identities.organisation(session, delivery.organisation_id),
             catalogue.version(session, delivery.version_id) if delivery.version_id else None,
             intake.fault_counts(session, delivery_id),
+            catalogue.contract_by_digest(session, delivery.manifest["contract"]["digest"]),
+            who(session, f"client:{delivery.client_id}"),
         )  # fmt: skip
 
 
@@ -178,15 +192,48 @@ def plugins(hub: Hub, principal: Principal) -> list[Plugin]:
         return runs.list_plugins(session)
 
 
+def isolation(hub: Hub, principal: Principal) -> Isolation:
+    """How well plugins are kept apart on this machine, found by trying (once)."""
+    authorise(principal, Permission.READ_RUNS)
+    return hub.sandbox().isolation()
+
+
+def contracts(hub: Hub, principal: Principal, ids: Iterable[str]) -> dict[str, Contract]:
+    """Contracts by id: as the newest dataset under each has it, else as the library has it; others are left out."""
+    authorise(principal, Permission.READ_CATALOGUE)
+    found = {}
+    with hub.database.read() as session:
+        for contract_id in sorted(set(ids)):
+            if datasets := catalogue.datasets_of_contract(session, contract_id):
+                found[contract_id] = catalogue.contract_by_digest(session, datasets[-1].contract_digest)
+            elif contract_id in library.names():
+                found[contract_id] = library.load(contract_id)
+    return found
+
+
+def versions(
+    hub: Hub, principal: Principal, ids: Sequence[str]
+) -> dict[str, tuple[Version, Dataset, Organisation]]:
+    """Versions by id, with their datasets and who publishes them."""
+    authorise(principal, Permission.READ_CATALOGUE)
+    found = {}
+    with hub.database.read() as session:
+        homes = {item.id: item for item in identities.list_organisations(session)}
+        for version in catalogue.versions_by_id(session, ids).values():
+            dataset = catalogue.dataset(session, version.dataset_id)
+            found[version.id] = (version, dataset, homes[dataset.organisation_id])
+    return found
+
+
 def runs_page(
-    hub: Hub, principal: Principal, *, before: str | None = None, limit: int = 50
+    hub: Hub, principal: Principal, *, before: str | None = None, limit: int = 50, plugin: str | None = None
 ) -> list[tuple[Run, Result | None]]:
-    """Runs with their results, newest first."""
+    """Runs with their results, newest first; of one plugin if it is named."""
     authorise(principal, Permission.READ_RUNS)
     with hub.database.read() as session:
         return [
             (run, runs.result_of_run(session, run.id))
-            for run in runs.list_runs(session, limit=limit, before=before)
+            for run in runs.list_runs(session, limit=limit, before=before, plugin=plugin)
         ]
 
 

@@ -13,21 +13,44 @@ from hub.identity.principal import Principal
 from hub.policy.decide import whole_file
 from hub.policy.roles import Permission, may
 from hub.runs import store as runs
-from hub.runs.states import ResultState
-from hub.runs.store import Result, Run
+from hub.runs.states import RESULT_TRANSITIONS, ResultState
+from hub.runs.store import Plugin, Result, Run
 from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.naming import who
 from hub_sdk import Report
 
-__all__ = ["ShownResult", "decide", "read_result", "read_table"]
+__all__ = ["ListedResult", "ShownResult", "decide", "list_results", "read_result", "read_table"]
+
+_NOT_YOURS = "You asked for this run, so somebody else decides about its result."
+
+
+@dataclass(frozen=True)
+class ListedResult:
+    """A result in a list, with its run and plugin."""
+
+    run: Run
+    result: Result
+    plugin: Plugin
 
 
 @dataclass(frozen=True)
 class ShownResult:
-    """A result with its report, as its reader may see it."""
+    """A result with its report, as its reader may see it.
+
+    `previews` are the first rows of each table that is not about single persons; `decided_by` and `reason` say in
+    words who decided and why (the reason to those who review); `events` is what the reader may decide now, and
+    `why_not` why a reviewer may not.
+    """
 
     run: Run
     result: Result
     report: Report
+    plugin: Plugin
+    previews: dict[str, pa.Table]
+    decided_by: str = ""
+    reason: str = ""
+    events: tuple[str, ...] = ()
+    why_not: str = ""
 
 
 def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: str) -> Result:
@@ -44,11 +67,8 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
         )
     with hub.database.write() as session:
         run = runs.get_run(session, runs.get_result(session, result_id).run_id)
-        authors = {run.requested_by}
-        if run.schedule_id is not None:
-            authors.add(runs.get_schedule(session, run.schedule_id).created_by)
-        if principal.reference in authors:
-            raise Forbidden("You asked for this run, so somebody else decides about its result.")
+        if principal.reference in _authors(session, run):
+            raise Forbidden(_NOT_YOURS)
         result = runs.decide_result(
             session, result_id, event, principal.reference, hub.vault.seal_text(reason.strip())
         )
@@ -59,8 +79,30 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
     return result
 
 
-def read_result(hub: Hub, principal: Principal, result_id: str) -> ShownResult:
+def _authors(session: Any, run: Run) -> set[str]:
+    """Who asked for a run: directly, or by the schedule it came from."""
+    if run.schedule_id is None:
+        return {run.requested_by}
+    return {run.requested_by, runs.get_schedule(session, run.schedule_id).created_by}
+
+
+def list_results(hub: Hub, principal: Principal, *, limit: int = 100) -> list[ListedResult]:
+    """Results, newest first: the released ones, and for those who review all of them."""
+    authorise(principal, Permission.READ_RESULTS)
+    state = None if may(principal.roles, Permission.REVIEW_RESULTS) else ResultState.RELEASED
+    with hub.database.read() as session:
+        plugins = {item.name: item for item in runs.list_plugins(session)}
+        found = []
+        for result in runs.list_results(session, state=state, limit=limit):
+            run = runs.get_run(session, result.run_id)
+            found.append(ListedResult(run, result, plugins[run.plugin]))
+    return found
+
+
+def read_result(hub: Hub, principal: Principal, result_id: str, *, preview_rows: int = 0) -> ShownResult:
     """A result's report: a released one for those who read results, a held one for those who review.
+
+    With `preview_rows`, also the first rows of its tables that are not about single persons.
 
     Raises:
         NotFound: when it is not there for this principal.
@@ -69,9 +111,29 @@ def read_result(hub: Hub, principal: Principal, result_id: str) -> ShownResult:
         result = _visible(session, principal, result_id)
         run = runs.get_run(session, result.run_id)
         raw = hub.vault.read_blob(session, result.owner, result.report, result.binding("report"))
+        previews = {
+            name: _table(hub, session, result, name).slice(0, preview_rows)
+            for name, terms in result.tables.items()
+            if preview_rows and terms["disclosure"] != "person"
+        }
+        reviews = may(principal.roles, Permission.REVIEW_RESULTS)
+        mine = principal.reference in _authors(session, run)
+        events = tuple(event for state, event in RESULT_TRANSITIONS if state is result.state) if reviews else ()
+        shown = ShownResult(
+            run, result, Report.from_json(json.loads(raw)), runs.get_plugin(session, run.plugin), previews,
+            who(session, result.decided_by) if result.decided_by else "",
+            hub.vault.open_text(result.note) if result.note and reviews else "",
+            () if mine else events, _NOT_YOURS if events and mine else "",
+        )  # fmt: skip
     with hub.database.write() as session:
         note(session, principal, "result.read", result_id, agreement=run.agreement_id)
-    return ShownResult(run, result, Report.from_json(json.loads(raw)))
+    return shown
+
+
+def _table(hub: Hub, session: Any, result: Result, name: str) -> pa.Table:
+    terms = result.tables[name]
+    file = hub.vault.locate(session, terms["object"], result.binding(name))
+    return hub.vault.read(file, terms["columns"], whole_file(name, f"a table of result {result.id}"))
 
 
 def read_table(hub: Hub, principal: Principal, result_id: str, name: str) -> pa.Table:
@@ -90,8 +152,7 @@ def read_table(hub: Hub, principal: Principal, result_id: str, name: str) -> pa.
             raise Forbidden(
                 "This table is about single households: it is shown on their pages only, one at a time."
             )
-        file = hub.vault.locate(session, terms["object"], result.binding(name))
-    table = hub.vault.read(file, terms["columns"], whole_file(name, "a released table"))
+        table = _table(hub, session, result, name)
     with hub.database.write() as session:
         note(session, principal, "result.downloaded", result_id, detail={"table": name})
     return table

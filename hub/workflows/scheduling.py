@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from hub.errors import Conflict, Forbidden, Invalid
@@ -15,7 +16,7 @@ from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.running import check_agreement, request_run
 from hub_sdk import FormatError, Manifest
 
-__all__ = ["add_schedule", "all_schedules", "list_schedules", "pause", "trigger"]
+__all__ = ["add_schedule", "all_schedules", "list_schedules", "pause", "trigger", "upcoming"]
 
 _SCHEDULER = system("scheduler")
 
@@ -75,6 +76,14 @@ def all_schedules(hub: Hub) -> list[Schedule]:
     """All schedules, for the scheduler itself."""
     with hub.database.read() as session:
         return runs.list_schedules(session)
+
+
+def upcoming(hub: Hub, principal: Principal) -> list[tuple[Schedule, datetime | None]]:
+    """All schedules with the moment each is due next, soonest first; None for those that are paused."""
+    authorise(principal, Permission.READ_RUNS)
+    now = hub.clock()
+    found = [(item, hub.next_time(item.cron, now) if item.enabled else None) for item in all_schedules(hub)]
+    return sorted(found, key=lambda pair: (pair[1] is None, pair[1] or now))
 
 
 def trigger(hub: Hub, schedule_id: str) -> Run | None:

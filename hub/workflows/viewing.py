@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from hub.catalogue.store import Version
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.identity import store as identities
 from hub.identity.principal import Principal
-from hub.insights.household import HouseholdView, NeedsAnswers, contact, members, needs_answers
+from hub.insights.household import Contact, HouseholdView, NeedsAnswers, contact, members, needs_answers
 from hub.insights.people import Found, PersonQuery, find_people
 from hub.policy import store as agreements
 from hub.policy.agreement import Agreement
@@ -23,10 +22,11 @@ from hub.runs import store as runs
 from hub.runs.prepare import INDEX_CONTRACT
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
+from hub_schemas import Contract, library
 from hub_schemas.delivery import ROW_NUMBER
 from hub_sdk import Manifest
 
-__all__ = ["Purpose", "open_household", "purposes", "search_people"]
+__all__ = ["Opened", "Purpose", "open_household", "purposes", "search_people"]
 
 _OPERATION = "read person"
 _PLUGIN = "families"
@@ -50,6 +50,15 @@ class Purpose:
 
     agreement: str
     reason: str
+
+
+@dataclass(frozen=True, repr=False)
+class Opened:
+    """A household as it was shown, under which agreement, and the entry of the audit log that says so."""
+
+    view: HouseholdView
+    agreement: Agreement
+    entry: int
 
 
 def purposes(hub: Hub, principal: Principal) -> list[Agreement]:
@@ -89,9 +98,7 @@ def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: Perso
     return found
 
 
-def open_household(
-    hub: Hub, principal: Principal, household_id: str, purpose: Purpose
-) -> tuple[HouseholdView, Agreement]:
+def open_household(hub: Hub, principal: Principal, household_id: str, purpose: Purpose) -> Opened:
     """The whole picture of a household, as far as the agreement gives it; logged before it is shown.
 
     Raises:
@@ -123,12 +130,12 @@ def open_household(
     subjects = [hub.vault.reference("household", household_id)]
     subjects += [hub.vault.reference("person", member.person_id) for member in view.members]
     with hub.database.write() as session:
-        note(
+        entry = note(
             session, principal, "household.read", "", agreement=agreement.id, purpose=agreement.purpose,
             reason=hub.vault.seal_text(purpose.reason), subjects=subjects,
             detail={"datasets": sorted(item.contract for item in view.contacts)},
         )  # fmt: skip
-    return view, agreement
+    return Opened(view, agreement, entry)
 
 
 def _check_reason(purpose: Purpose) -> None:
@@ -180,7 +187,7 @@ def _people_version(session: Any) -> Version:
 def _contacts(
     hub: Hub, session: Any, principal: Principal, agreement: Agreement, view: HouseholdView
 ) -> None:
-    """Which services are in touch, which are not, and which are not covered by the index."""
+    """Which services are in touch, and why others are not shown."""
     import pyarrow.compute as pc
 
     index_version = catalogue.current_version(session, INDEX_CONTRACT)
@@ -191,42 +198,47 @@ def _contacts(
     index = hub.vault.read(file, ["version_id", "source_row", "person_id"], grant)
     ids = pa.array([member.person_id for member in view.members])
     rows = index.filter(pc.is_in(index["person_id"], ids)).to_pylist()
-    linked = catalogue.parents(session, index_version.id)
-    for terms in agreement.datasets:
-        if terms.contract.startswith("hub."):
-            continue
-        decision = decide(_asked(hub, principal, terms.contract, agreement.id), [agreement])
-        versions = [
-            version
-            for _, current in catalogue.current_versions(session, [terms.contract])[terms.contract]
-            for version in [current, *catalogue.versions(session, current.dataset_id, limit=5)]
-            if version.id in linked
-        ][:1]
-        if not versions or decision.grant is None:
-            view.not_covered.append(terms.contract)
-            continue
-        version = versions[0]
-        mine = {row["source_row"]: row["person_id"] for row in rows if row["version_id"] == version.id}
-        found = _rows(hub, session, version, mine, terms.columns, decision.grant)
+    linked = catalogue.versions_by_id(session, catalogue.parents(session, index_version.id)).values()
+    sent = set()
+    for version in sorted(linked, key=lambda item: item.dataset_id):
         contract = catalogue.contract_by_digest(session, version.contract_digest)
+        sent.add(contract.id)
+        home = identities.organisation(session, catalogue.dataset(session, version.dataset_id).organisation_id)
+        title = f"{home.name}: {contract.title}"
+        decision = decide(_asked(hub, principal, contract.id, agreement.id), [agreement])
+        if decision.grant is None:
+            view.not_covered.append(title)
+            continue
+        mine = {row["source_row"]: row["person_id"] for row in rows if row["version_id"] == version.id}
+        found = _rows(hub, session, version, contract, home.name, mine, decision.grant)
         if found is None:
-            view.not_in_touch.append(contract.title)
+            view.not_in_touch.append(title)
         else:
             view.contacts.append(found)
+    view.nothing_sent += [
+        _title(session, terms.contract)
+        for terms in agreement.datasets
+        if terms.contract not in sent and not terms.contract.startswith("hub.")
+    ]
+
+
+def _title(session: Any, contract_id: str) -> str:
+    """A contract's title, from whoever publishes under it or else from the library."""
+    if datasets := catalogue.datasets_of_contract(session, contract_id):
+        return datasets[-1].title
+    return library.load(contract_id).title if contract_id in library.names() else contract_id
 
 
 def _rows(
-    hub: Hub, session: Any, version: Version, mine: dict[int, str], columns: frozenset[str], grant: Grant
-) -> Any:
+    hub: Hub, session: Any, version: Version, contract: Contract, home: str, mine: dict[int, str], grant: Grant
+) -> Contact | None:
     if not mine:
         return None
-    contract = catalogue.contract_by_digest(session, version.contract_digest)
-    home = identities.organisation(session, catalogue.dataset(session, version.dataset_id).organisation_id)
-    wanted: Sequence[str] = [column.name for column in contract.columns if column.name in columns]
+    wanted = [column.name for column in contract.columns if grant.permits(column.name)]
     file = hub.vault.locate(session, version.object_key, version.binding)
     table = hub.vault.read(file, [ROW_NUMBER, *wanted], grant)
     period = (version.period_start, version.period_end)
-    return contact(contract, home.name, table, mine, version.accepted_at, period, wanted)
+    return contact(contract, home, table, mine, version.accepted_at, period, wanted)
 
 
 def _answers(

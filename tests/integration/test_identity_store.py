@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect, text, update
-from support.hubs import PASSWORD, principal_of
 
 from hub.errors import Conflict, HubError, Invalid, NotFound, Unauthorised
 from hub.identity import store as identities
@@ -17,6 +16,7 @@ from hub.identity.tables import EnrolmentRow, SessionRow
 from hub.storage.database import utc_now
 from hub.workflows import enrolling
 from hub.workflows.hub import Hub
+from support.hubs import PASSWORD, principal_of
 
 
 @pytest.fixture

@@ -6,9 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from support.hubs import principal_of
-from support.sealing import Sender
-from support.staged import AGREEMENT, COUNTING, FakeSandbox, Staged, agree, stage
 
 from hub.audit import log as audit
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
@@ -21,6 +18,9 @@ from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import library
 from hub_sdk import Input, Manifest, Output, OutputColumn
+from support.hubs import principal_of
+from support.sealing import Sender
+from support.staged import AGREEMENT, COUNTING, FakeSandbox, Staged, agree, stage
 
 
 @pytest.fixture

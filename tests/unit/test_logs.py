@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import structlog
-from support.logs import logged
 
 from hub.logs import where_it_broke
+from support.logs import logged
 
 CANARY = "Ermintrude Canary"
 

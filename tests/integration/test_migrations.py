@@ -1,0 +1,133 @@
+"""The database's history leads from nothing to exactly what the code declares, and back, on both databases."""
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+import hub
+from hub.errors import ConfigurationError
+from hub.migrations import upgrade as migrations
+from hub.storage.database import Database
+
+SCHEDULERS_OWN = "scheduler_jobs"  # APScheduler declares and makes it itself
+
+
+@pytest.fixture
+def database(database_url: str) -> Any:
+    """An empty database."""
+    made = Database(database_url)
+    yield made
+    made.close()
+
+
+def _tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names()) - {"alembic_version", SCHEDULERS_OWN}
+
+
+def _run(database: Database, act: Callable[..., None], revision: str) -> None:
+    with database.engine.execution_options(hub_write=True).begin() as connection:
+        act(migrations._config(connection), revision)
+
+
+def test_upgrading_from_nothing_gives_exactly_the_tables_that_the_code_declares(database: Database) -> None:
+    migrations.upgrade(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True, "compare_server_default": True,
+                "include_name": lambda name, kind, _: kind != "table" or name != SCHEDULERS_OWN,
+            },
+        )  # fmt: skip
+        assert compare_metadata(context, migrations.metadata()) == []
+    assert _tables(database) == set(migrations.metadata().tables)
+
+
+def test_the_history_knows_the_tables_of_every_room() -> None:
+    """A room whose tables are not imported there would be dropped by the next `alembic revision`."""
+    modules = [name for _, name, _ in pkgutil.walk_packages(hub.__path__, "hub.") if name.endswith(".tables")]
+    with_rows = set()
+    for name in modules:
+        module = __import__(name, fromlist=["x"])
+        with_rows |= {item.__tablename__ for item in vars(module).values() if hasattr(item, "__tablename__")}
+    assert len(with_rows) > 10
+    assert with_rows <= set(migrations.metadata().tables)
+
+
+def test_every_step_back_undoes_its_step_forward(database: Database) -> None:
+    steps = [script.revision for script in ScriptDirectory.from_config(migrations._config()).walk_revisions()][::-1]
+    before: list[set[str]] = []
+    for step in steps:
+        before.append(_tables(database))
+        _run(database, command.upgrade, step)
+        assert _tables(database) != before[-1] or len(steps) > 1
+    for tables in reversed(before):
+        _run(database, command.downgrade, "-1")
+        assert _tables(database) == tables
+    assert _tables(database) == set()
+    migrations.upgrade(database)
+    assert _tables(database) == set(migrations.metadata().tables)
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    migrations.upgrade(database)
+    with database.write() as session:
+        session.execute(text("INSERT INTO leases (name, holder, until) VALUES ('a', 'b', '2026-01-01 00:00:00+00:00')"))
+    migrations.upgrade(database)
+    with database.read() as session:
+        assert session.execute(text("SELECT name FROM leases")).scalars().all() == ["a"]
+
+
+def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config: Config, revision: str) -> None:
+        command_upgrade(config, revision)
+        raise RuntimeError("the machine was switched off")
+
+    command_upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", broken)
+    with pytest.raises(RuntimeError):
+        migrations.upgrade(database)
+    assert set(inspect(database.engine).get_table_names()) == set()
+
+
+def test_a_database_of_the_right_version_is_opened(database: Database) -> None:
+    migrations.upgrade(database)
+    migrations.require_current(database)
+
+
+def test_an_empty_database_is_refused_with_what_to_do(database: Database) -> None:
+    with pytest.raises(ConfigurationError, match=r"at version none, this hub needs \d+.* Run: hub init"):
+        migrations.require_current(database)
+
+
+def test_a_database_that_a_newer_hub_made_is_left_alone(database: Database) -> None:
+    migrations.upgrade(database)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for act in (migrations.require_current, migrations.upgrade):
+        with pytest.raises(ConfigurationError, match="version 9999.*newer hub made it"):
+            act(database)
+    with database.read() as session:
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+
+
+def test_a_database_that_does_not_answer_is_named() -> None:
+    for act in (migrations.require_current, migrations.upgrade):
+        with pytest.raises(ConfigurationError, match="database_url"):
+            act(Database("sqlite:////nowhere/at/all.db"))
+
+
+def test_one_line_leads_from_the_first_version_to_the_last() -> None:
+    scripts = ScriptDirectory.from_config(migrations._config())
+    assert len(scripts.get_heads()) == 1
+    assert len(scripts.get_bases()) == 1
