@@ -90,6 +90,7 @@ def scheduler(ctx: click.Context, directory: str) -> None:
 def doctor(ctx: click.Context, directory: str) -> None:
     """Look whether everything the hub needs is there, and say what to do where it is not."""
     hub = hub_of(ctx, directory)
+    from hub.storage.objects import shown
     from hub.workflows.auditing import verify
 
     def database() -> tuple[bool, str, Sequence[str]]:
@@ -98,7 +99,7 @@ def doctor(ctx: click.Context, directory: str) -> None:
 
     def objects() -> tuple[bool, str, Sequence[str]]:
         hub.objects.ping()
-        return True, hub.settings.resolved_objects.split("?")[0], ()
+        return True, shown(hub.settings.resolved_objects), ()
 
     def keyring() -> tuple[bool, str, Sequence[str]]:
         if not (hub.settings.keys_dir / "keyring.key").exists():

@@ -7,6 +7,7 @@ slashes. pyarrow's file systems do the work, so that Parquet is read from either
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from hub.storage.ids import new_id
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
-__all__ = ["ObjectStore"]
+__all__ = ["ObjectStore", "shown"]
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -39,15 +40,16 @@ class ObjectStore:
             if "://" in root:
                 self.filesystem, base = pafs.FileSystem.from_uri(root)
                 self._base = base.rstrip("/")
+                if not self._base:
+                    raise ConfigurationError(f"The object store {shown(root)} names no bucket: s3://BUCKET/PREFIX.")
             else:
                 self._folder = Path(root).absolute()
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _make_private(self._folder)
                 self.filesystem = pafs.LocalFileSystem()
                 self._base = str(self._folder)
         except (pa.ArrowInvalid, OSError) as error:
-            raise ConfigurationError(
-                f"The object store {root.split('?', maxsplit=1)[0]!r} cannot be used: {error}"
-            ) from None
+            why = str(error).replace(root, shown(root))
+            raise ConfigurationError(f"The object store {shown(root)} cannot be used: {why}") from None
 
     def path(self, key: str) -> str:
         """The path of an object within `filesystem`."""
@@ -155,7 +157,7 @@ class _Writer:
             self._stream: BinaryIO = tempfile.TemporaryFile()
             return self._stream
         target = Path(self._path)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(target.parent)
         self._temporary = target.with_name(f".tmp-{new_id('w')}")
         self._stream = os.fdopen(os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
         return self._stream
@@ -179,6 +181,18 @@ class _Writer:
         os.fsync(self._stream.fileno())
         self._temporary.replace(self._path)
         _sync_folder(Path(self._path).parent)
+
+
+def shown(root: str) -> str:
+    """A root as it may be shown: without the keys and options it may hold."""
+    return re.sub(r"//[^/@]*@", "//", root.partition("?")[0])
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and those above it that are missing, all for the hub's user only."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True, mode=0o700)
 
 
 def _sync_folder(folder: Path) -> None:

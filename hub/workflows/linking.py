@@ -14,6 +14,7 @@ from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
 from hub.identity import store as identities
 from hub.identity.principal import Principal, system
+from hub.logs import where_it_broke
 from hub.policy import store as agreements
 from hub.policy.decide import Asked, Grant, decide, whole_file
 from hub.policy.roles import Permission
@@ -30,6 +31,9 @@ __all__ = ["HUB_ORGANISATION", "PEOPLE_CONTRACT", "link_if_needed", "link_now", 
 HUB_ORGANISATION = "hub"
 PEOPLE_CONTRACT = "hub.people"
 _WORKER = system("linkage")
+_RETRY_SECONDS = 300.0
+#: Per hub and set of versions: when a linkage that broke may be tried again, in seconds of the monotonic clock.
+_not_before: dict[tuple[str, frozenset[str]], float] = {}
 _ROLES = ("forename", "surname", "date_of_birth", "sex", "postcode", "uprn", "nhs_number", "nino", "upn")
 
 
@@ -46,20 +50,33 @@ class Linkable:
 
 
 def link_if_needed(hub: Hub) -> bool:
-    """Link when a linkable dataset has a version that the person index does not know; False when there is none."""
-    if not _pending(hub):
+    """Link when a linkable dataset has a version that the person index does not know; False when there is none.
+
+    A linkage that breaks is noted and tried again after a while, so that it does not keep everything else from work.
+    """
+    wanted = _pending(hub)
+    key = (str(hub.settings.dir), wanted)
+    if not wanted or time.monotonic() < _not_before.get(key, 0.0):
         return False
-    link_now(hub, _WORKER)
+    try:
+        link_now(hub, _WORKER)
+    except Exception as error:
+        _not_before[key] = time.monotonic() + _RETRY_SECONDS
+        structlog.get_logger().error("people.linking-broke", **where_it_broke(error))
+        with hub.database.write() as session:
+            note(session, _WORKER, "people.not-linked", detail={"error": type(error).__name__})
+        return False
+    _not_before.pop(key, None)
     return True
 
 
-def _pending(hub: Hub) -> bool:
+def _pending(hub: Hub) -> frozenset[str]:
+    """The versions to link, when the person index was not made from just these; else none."""
     with hub.database.read() as session:
-        wanted = {item.version.id for item in linkable(hub, session, locate=False)}
-        if not wanted:
-            return False
-        index = catalogue.current_version(session, INDEX_CONTRACT)
-        return index is None or set(catalogue.parents(session, index.id)) != wanted
+        wanted = frozenset(item.version.id for item in linkable(hub, session, locate=False))
+        index = catalogue.current_version(session, INDEX_CONTRACT) if wanted else None
+        known = set(catalogue.parents(session, index.id)) if index else set()
+    return wanted if wanted != known else frozenset()
 
 
 def linked_state(hub: Hub) -> dict[str, Any] | None:

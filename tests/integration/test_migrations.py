@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import hub
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, Conflict
 from hub.migrations import upgrade as migrations
 from hub.storage.database import Database
 
@@ -37,6 +37,7 @@ def _run(database: Database, act: Callable[..., None], revision: str) -> None:
         act(migrations._config(connection), revision)
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # those SQLite cannot reflect; see the next test
 def test_upgrading_from_nothing_gives_exactly_the_tables_that_the_code_declares(database: Database) -> None:
     migrations.upgrade(database)
     with database.engine.connect() as connection:
@@ -49,6 +50,28 @@ def test_upgrading_from_nothing_gives_exactly_the_tables_that_the_code_declares(
         )  # fmt: skip
         assert compare_metadata(context, migrations.metadata()) == []
     assert _tables(database) == set(migrations.metadata().tables)
+
+
+def test_two_accounts_cannot_differ_in_capitals_only(database: Database) -> None:
+    """The index on an expression, which the comparison above leaves out."""
+    migrations.upgrade(database)
+    account = (
+        "INSERT INTO users (id, username, name, organisation_id, roles, password_hash, active, created_at) "
+        "VALUES (:id, :name, 'x', 'o', '', '', true, '2026-01-01 00:00:00+00:00')"
+    )
+    with pytest.raises(Conflict), database.write() as session:
+        session.execute(text("INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'o', 'o', '2026-01-01 00:00:00+00:00')"))
+        for number, name in enumerate(("Sam", "sAM")):
+            session.execute(text(account), {"id": str(number), "name": name})
+
+
+def test_the_schedulers_table_is_what_the_scheduler_expects(database: Database) -> None:
+    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+
+    migrations.upgrade(database)
+    expected = SQLAlchemyJobStore(engine=database.engine, tablename=SCHEDULERS_OWN).jobs_t
+    found = {column["name"]: column["nullable"] for column in inspect(database.engine).get_columns(SCHEDULERS_OWN)}
+    assert found == {column.name: column.nullable for column in expected.columns}
 
 
 def test_the_history_knows_the_tables_of_every_room() -> None:
@@ -72,7 +95,7 @@ def test_every_step_back_undoes_its_step_forward(database: Database) -> None:
     for tables in reversed(before):
         _run(database, command.downgrade, "-1")
         assert _tables(database) == tables
-    assert _tables(database) == set()
+    assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
     migrations.upgrade(database)
     assert _tables(database) == set(migrations.metadata().tables)
 

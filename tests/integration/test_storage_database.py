@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from sqlalchemy import Integer, String, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from support.databases import PostgresDatabases
+from support.postgres import PostgresServer
 
 from hub.errors import ConfigurationError, Conflict, Invalid, Unavailable
 from hub.storage.database import Database, UtcDateTime, utc_now
@@ -37,9 +40,24 @@ class Counter(Base):
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    """A database with the counter `a` at 0."""
-    made = Database(database_url)
+def database(database_url: str) -> Iterator[Database]:
+    """A database with the counter `a` at 0, of either kind."""
+    with _database(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> Iterator[Database]:
+    """The same on PostgreSQL, for what SQLite does not have."""
+    made = PostgresDatabases(postgres_server)
+    with _database(made.new()) as database:
+        yield database
+    made.close()
+
+
+@contextlib.contextmanager
+def _database(url: str) -> Iterator[Database]:
+    made = Database(url)
     with made.engine.execution_options(hub_write=True).begin() as connection:
         Base.metadata.create_all(connection)
     with made.write() as session:
@@ -165,10 +183,17 @@ def test_a_mistake_of_ours_stays_a_mistake(database: Database) -> None:
         session.execute(text("INSERT INTO test_counters (name) VALUES ('b')"))
 
 
-@pytest.mark.parametrize("name", ["a\0b", "a\ud800b", "x" * 11], ids=["NUL", "half a character", "too long"])
-def test_a_text_that_cannot_be_stored_is_the_senders_fault(database: Database, name: str) -> None:
-    if database.is_sqlite and "\ud800" not in name:
-        pytest.skip("SQLite stores NUL characters and does not look at lengths: the API refuses both")
+@pytest.mark.parametrize("name", ["a\ud800b", "a\0b", "x" * 11], ids=["half a character", "NUL", "too long"])
+def test_a_text_that_postgresql_cannot_store_is_the_senders_fault(postgres: Database, name: str) -> None:
+    """SQLite stores NUL characters and does not look at lengths, so the API refuses them for both."""
+    _assert_not_stored(postgres, name)
+
+
+def test_half_a_character_is_refused_by_both(database: Database) -> None:
+    _assert_not_stored(database, "a\ud800b")
+
+
+def _assert_not_stored(database: Database, name: str) -> None:
     with pytest.raises(Invalid, match="cannot be stored"), database.write() as session:
         session.add(Counter(name=name, value=1, at=None))
     if len(name) < 10:
@@ -186,9 +211,8 @@ def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
             session.execute(text("SELECT 1"))
 
 
-def test_a_server_that_goes_away_and_comes_back_is_noticed(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite has no server that could go away")
+def test_a_server_that_goes_away_and_comes_back_is_noticed(postgres: Database) -> None:
+    database = postgres
     database.ping()
     with database.write() as session:
         session.execute(

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from support.s3 import CREDENTIALS, S3Server
 
 from hub.errors import ConfigurationError, NotFound, Unavailable
 from hub.storage.objects import ObjectStore
@@ -51,7 +52,6 @@ def test_a_write_cut_in_the_middle_leaves_the_old_object(store: ObjectStore) -> 
         stream.write(b"new")
         raise KeyboardInterrupt
     assert store.get_bytes("a") == b"old"
-    assert store.list("a") == [] or store.list("a") == ["a"]
 
 
 def test_an_object_is_not_there_before_its_writer_has_ended(store: ObjectStore) -> None:
@@ -113,17 +113,18 @@ def test_a_folder_that_is_gone_is_noticed(tmp_path: Path) -> None:
         store.ping()
 
 
-def test_a_bucket_that_is_not_there_is_noticed(objects_root: str) -> None:
-    if not objects_root.startswith("s3://"):
-        pytest.skip("a folder has no buckets")
-    other = objects_root.replace("test-bucket-", "no-such-bucket-")
-    with pytest.raises((Unavailable, ConfigurationError)):
-        ObjectStore(other).ping()
+def test_a_bucket_that_is_not_there_is_noticed(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    there = s3_server.bucket()
+    ObjectStore(there).ping()
+    with pytest.raises(Unavailable, match="objects"):
+        ObjectStore(there.replace("test-bucket-", "no-such-bucket-")).ping()
 
 
 @pytest.mark.parametrize("root", ["nothing://x", "s3://", "/dev/null/objects"])
 def test_a_root_that_cannot_be_one_is_named_without_its_secrets(root: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be used"):
+    with pytest.raises(ConfigurationError, match=f"The object store {root}"):
         ObjectStore(root)
 
 

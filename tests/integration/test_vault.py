@@ -116,7 +116,7 @@ def test_key_material_of_another_version_does_not_open(stored: tuple[Hub, Stored
     other = hub.vault.new_owner("ver_2")
     swapped = hub.vault.write(other, "versions/ver_2/rows.parquet", "v=2", [TABLE], TABLE.schema, CLASSES)
     bent = StoredFile(file.object_key, file.binding, swapped.material.encode(), 3, file.key)
-    with pytest.raises(Invalid, match="changed or swapped|cannot be read"):
+    with pytest.raises(Invalid, match=r"changed or swapped|cannot be read"):
         hub.vault.read(bent, TABLE.column_names, EVERYTHING)
 
 
