@@ -11,7 +11,7 @@ from benchmarks.registry import BENCHMARKS, Scale, runner
 
 _EXAMPLES = """\
 examples:
-  python -m benchmarks                              all of them (about ten minutes on two cores)
+  python -m benchmarks                              all of them (about five minutes on two quiet cores)
   python -m benchmarks check --rows 100000          one of them, smaller
   python -m benchmarks linkage lookup --people 5000
   make bench ARGS="audit --entries 20000"

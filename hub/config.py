@@ -179,7 +179,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _convert(item: Any, value: Any) -> Any:
     wanted = type(item.default)
-    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
+    if isinstance(value, bool) and wanted is not bool:
+        value = str(value)  # true is no number
+    if isinstance(value, wanted):
         return value
     try:
         if wanted is bool:

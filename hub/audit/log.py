@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from hub.audit.checkpoint import Checkpoint, CheckpointError, sign, verify
@@ -100,7 +100,11 @@ def record(
     row = EntryRow(at=now, actor=actor, action=action, entry=text, leaf_hash=leaf_hash(text.encode()))
     session.add(row)
     session.flush()
-    session.add_all(SubjectRow(entry_id=row.id, subject=subject) for subject in content["subjects"])
+    if content["subjects"]:
+        session.execute(
+            insert(SubjectRow.__table__),
+            [{"entry_id": row.id, "subject": item} for item in content["subjects"]],
+        )
     return row.id
 
 
@@ -192,10 +196,11 @@ def verify_log(
     outside = _read_notes([(None, note) for note in published], origin, key, found)
     wanted = {checkpoint.size for checkpoint in (*expected, *outside)}
     tree = CompactRange()
-    query = select(EntryRow).where(EntryRow.leaf_index.is_not(None)).order_by(EntryRow.leaf_index)
-    for row in session.scalars(query.execution_options(yield_per=_BATCH)):
-        _check_entry(row, tree.size, found)
-        tree.append(leaf_hash(row.entry.encode()))
+    query = select(*EntryRow.__table__.columns).where(EntryRow.leaf_index.is_not(None))
+    for row in session.execute(query.order_by(EntryRow.leaf_index).execution_options(yield_per=_BATCH)):
+        digest = leaf_hash(row.entry.encode())
+        _check_entry(row, digest, tree.size, found)
+        tree.append(digest)
         if tree.size in wanted:
             roots[tree.size] = tree.root()
     found.sealed, found.entries = tree.size, count(session)
@@ -230,7 +235,7 @@ def _read_notes(
     return checkpoints
 
 
-def _check_entry(row: EntryRow, place: int, found: Verification) -> None:
+def _check_entry(row: Any, digest: bytes, place: int, found: Verification) -> None:
     if row.leaf_index != place:
         found.problems.append(f"An entry is missing or out of place at {place}.")
     try:
@@ -244,5 +249,5 @@ def _check_entry(row: EntryRow, place: int, found: Verification) -> None:
         same = False
     if not same:
         found.problems.append(f"Entry {row.id} does not say what its columns say.")
-    if leaf_hash(row.entry.encode()) != bytes(row.leaf_hash):
+    if digest != bytes(row.leaf_hash):
         found.problems.append(f"Entry {row.id} was changed after it was written.")

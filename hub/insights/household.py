@@ -95,9 +95,9 @@ class HouseholdView:
     uprn: str = ""
     contacts: list[Contact] = field(default_factory=list)
     not_in_touch: list[str] = field(default_factory=list)
-    nothing_sent: list[str] = field(default_factory=list)
     not_covered: list[str] = field(default_factory=list)
     answers: NeedsAnswers | None = None
+    nothing_sent: list[str] = field(default_factory=list)
 
 
 def members(people: pa.Table, household_id: str) -> list[Member]:

@@ -30,8 +30,9 @@ def check_output(table: pa.Table, output: Output, minimum_count: int, round_to: 
     """Apply the agreement's disclosure policy to one output.
 
     `person` outputs stay as they are: they never leave the hub as a table. `open` outputs hold no personal data.
-    In `aggregate` outputs each count from 1 to `minimum_count` - 1, and zero, which tells as much, is removed with
-    every other number of its row; other counts are rounded to `round_to`.
+    In `aggregate` outputs each count from 1 to `minimum_count` - 1, and zero, which tells as much, and one that is
+    missing, is removed with every other number of its row (what a row is about is told by texts and dates); other counts
+    are rounded to `round_to`.
     """
     if output.disclosure != "aggregate" or not output.count_columns:
         notes = {
@@ -40,15 +41,15 @@ def check_output(table: pa.Table, output: Output, minimum_count: int, round_to: 
             "aggregate": "Names no column of people or cases: nothing was suppressed; look closely.",
         }
         return Checked(table, 0, notes[output.disclosure])
-    small = pa.array([False] * table.num_rows)
+    small = pa.array([False] * table.num_rows, pa.bool_())
     for name in output.count_columns:
-        small = pc.or_(small, pc.fill_null(pc.less(table[name], minimum_count), False))
+        small = pc.or_(small, pc.fill_null(pc.less(table[name], minimum_count), True))
     suppressed = pc.sum(pc.cast(small, pa.int64())).as_py() or 0
     for name in table.column_names:
         column = table[name]
         if name in output.count_columns:
             column = _round(column, round_to)
-        if name in output.count_columns or pa.types.is_floating(column.type):
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             column = pc.if_else(small, pa.scalar(None, column.type), column)
         table = table.set_column(table.column_names.index(name), name, column)
     return Checked(

@@ -28,7 +28,7 @@ __all__ = ["Leader", "fire"]
 
 _RENEW_SECONDS = 5.0
 _PAUSED = 2  # apscheduler.schedulers.base.STATE_PAUSED; APScheduler is imported by who leads
-_leaders: dict[str, Leader] = {}  # the job store keeps names, not objects: which hub a stored job belongs to
+_leaders: dict[str, Leader] = {}  # who leads in this process; the job store keeps names, not objects
 
 
 def fire(hub_name: str, schedule_id: str) -> None:
@@ -56,28 +56,32 @@ class Leader:
         self._stop = threading.Event()
         self._leading = threading.Event()
         self._log = structlog.get_logger().bind(part="leader")
-        self._threads = [
-            threading.Thread(target=self._lead, name="hub-leader", daemon=True),
-            threading.Thread(target=self._work, name="hub-worker", daemon=True),
-        ]
+        self._resign = threading.Event()
+        self._leader = threading.Thread(target=self._lead, name="hub-leader", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="hub-worker", daemon=True)
         self._scheduler: BackgroundScheduler | None = None
 
     def start(self) -> None:
         """Begin to lead as soon as nobody else does."""
-        _leaders[self.hub.audit_origin] = self
-        for thread in self._threads:
-            thread.start()
+        self._leader.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        """End: the work in hand is finished first, the lease is given back."""
+        """End: the work in hand is finished first, and led until then; the lease is given back."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join(timeout=60)
+        self._worker.join(timeout=60)
+        self._resign.set()
+        self._leader.join(timeout=60)
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=True)
+            self._scheduler = None
         if self._leading.is_set():
-            self._leading.clear()
+            self._forget()
             work.resign(self.hub, self.holder)
+
+    def _forget(self) -> None:
+        """Lead no more; what APScheduler fires from now on is nobody's here."""
+        self._leading.clear()
         if _leaders.get(self.hub.audit_origin) is self:
             del _leaders[self.hub.audit_origin]
 
@@ -87,21 +91,22 @@ class Leader:
         return self._leading.is_set()
 
     def _lead(self) -> None:
-        while not self._stop.is_set():
+        while not self._resign.is_set():
             try:
                 if work.lead(self.hub, self.holder):
                     if not self._leading.is_set():
                         work.take_back(self.hub)
+                        _leaders[self.hub.audit_origin] = self
                         self._leading.set()
                         self._log.info("leader.leads", holder=self.holder)
                 elif self._leading.is_set():
-                    self._leading.clear()
+                    self._forget()
                     if self._scheduler is not None:
                         self._scheduler.pause()  # the jobs are in the database, and are the new leader's to fire
                     self._log.warning("leader.lost", holder=self.holder)
             except Exception as error:
                 self._log.error("leader.error", **where_it_broke(error))
-            self._stop.wait(_RENEW_SECONDS)
+            self._resign.wait(_RENEW_SECONDS)
 
     def _work(self) -> None:
         while not self._stop.is_set():
@@ -146,7 +151,9 @@ class Leader:
                 continue
             options: dict[str, Any] = {}
             if schedule.first_at is not None:
-                options["next_run_time"] = max(schedule.first_at, utc_now())  # at once, however late we come to it
+                options["next_run_time"] = max(
+                    schedule.first_at, utc_now()
+                )  # at once, however late we come to it
             self._scheduler.add_job(
                 "hub.scheduler.leader:fire", trigger, args=[self.hub.audit_origin, schedule_id], id=schedule_id,
                 name=stamp, replace_existing=True, coalesce=True, misfire_grace_time=3600, max_instances=1, **options,

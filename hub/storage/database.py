@@ -144,7 +144,9 @@ def _in_our_words() -> Iterator[None]:
     except IntegrityError as error:
         if not _is_double(error):
             raise  # a value that is missing or leads nowhere is a mistake of ours
-        raise Conflict("Somebody wrote the same thing at the same moment; look again, then repeat.") from error
+        raise Conflict(
+            "Somebody wrote the same thing at the same moment; look again, then repeat."
+        ) from error
     except (OperationalError, InterfaceError) as error:
         raise Unavailable(
             f"The database does not answer ({type(error.orig).__name__}); try again in a moment."

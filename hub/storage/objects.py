@@ -41,7 +41,9 @@ class ObjectStore:
                 self.filesystem, base = pafs.FileSystem.from_uri(root)
                 self._base = base.rstrip("/")
                 if not self._base:
-                    raise ConfigurationError(f"The object store {shown(root)} names no bucket: s3://BUCKET/PREFIX.")
+                    raise ConfigurationError(
+                        f"The object store {shown(root)} names no bucket: s3://BUCKET/PREFIX."
+                    )
             else:
                 self._folder = Path(root).absolute()
                 _make_private(self._folder)
@@ -106,7 +108,9 @@ class ObjectStore:
         # A prefix in a bucket is there once it holds something; the bucket itself must be.
         place = self._base if self._folder else self._base.partition("/")[0]
         if self.filesystem.get_file_info(place).type != pafs.FileType.Directory:
-            raise Unavailable("The place where encrypted files are kept is gone; look at the setting objects.")
+            raise Unavailable(
+                "The place where encrypted files are kept is gone; look at the setting objects."
+            )
 
     def size(self, key: str) -> int | None:
         """Size in bytes, or None when there is no such object."""

@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from hub.web.text import clean
 
-__all__ = ["CodeForm", "DateField", "DecisionForm", "Form", "SearchForm", "SignInForm"]
+__all__ = ["DateField", "DecisionForm", "Form", "SearchForm", "SignInForm"]
 
 
 class Form(FlaskForm):
@@ -71,6 +71,8 @@ class DateField(Field):
         self.process_errors = []
         self.data = data if isinstance(data, date) else None
         if formdata is None:
+            if self.data is not None:
+                self.typed = {part: str(getattr(self.data, part)) for part in self.typed}
             return
         self.typed = {part: clean(formdata.get(f"{self.name}-{part}", ""), 20) for part in self.typed}
         self.raw_data = [text for text in self.typed.values() if text]
@@ -104,18 +106,6 @@ class SignInForm(Form):
 
     username = StringField("Username", validators=[InputRequired("Enter your username"), Length(max=100)])
     password = PasswordField("Password", validators=[InputRequired("Enter your password"), Length(max=1000)])
-
-
-class CodeForm(Form):
-    """The code of an authenticator app."""
-
-    code = StringField("Security code", validators=[InputRequired("Enter your security code")])
-
-    def validate_code(self, field: Field) -> None:
-        """Six digits; spaces between them do not matter."""
-        field.data = re.sub(r"\s", "", field.data or "")
-        if not re.fullmatch(r"\d{6}", field.data):
-            raise ValidationError("The security code must be 6 digits")
 
 
 _WAYS = (

@@ -88,7 +88,7 @@ def _equip(environment: Environment, zone: ZoneInfo) -> None:
         "time": lambda value: _time(value, zone),
         "plural": lambda count, one, many="": f"{number(count)} {one if count == 1 else many or one + 's'}",
     }
-    environment.globals |= {"period": words.period, "state_tag": words.state_tag}
+    environment.globals |= {"period": words.period, "state_tag": words.state_tag, "acts": words.acts()}
 
 
 def _time(value: datetime | date | None, zone: ZoneInfo) -> Markup:

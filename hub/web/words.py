@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hub.web.text import number
 
-__all__ = ["ANSWERS", "STATES", "act", "ago", "cell", "day", "duration", "moment", "period", "state_tag"]
+__all__ = ["ANSWERS", "STATES", "act", "acts", "ago", "cell", "day", "duration", "moment", "period", "state_tag"]
 
 #: State -> (words, colour of the GOV.UK tag).
 STATES: Final[dict[str, tuple[str, str]]] = {
@@ -105,24 +105,55 @@ _ACTS: Final[dict[str, str]] = {
     "household.read": "Opened a household",
     "people.searched": "Searched for people",
     "people.linked": "Linked people and households",
+    "people.not-linked": "Could not link people",
+    "data.read": "Read data for a run",
     "dataset.made": "Published a dataset",
     "dataset.contract": "Published a contract",
+    "delivery.offered": "Offered a delivery",
+    "delivery.received": "Sent a delivery",
+    "delivery.accepted": "Accepted a delivery",
+    "delivery.refused": "Refused a delivery",
+    "delivery.failed": "Could not check a delivery",
     "faults.read": "Read a quarantine report",
+    "agreement.drafted": "Drafted an agreement",
+    "agreement.active": "Put an agreement into force",
+    "agreement.withdrawn": "Withdrew an agreement",
     "plugin.registered": "Registered a plugin",
     "schedule.set": "Set a schedule",
     "schedule.paused": "Paused a schedule",
     "schedule.resumed": "Resumed a schedule",
+    "schedule.not-run": "Did not run what was scheduled",
+    "run.requested": "Asked for a run",
+    "run.started": "Started a run",
+    "run.succeeded": "Finished a run",
+    "run.failed": "Broke off a run",
+    "run.cancelled": "Cancelled a run",
     "result.read": "Read a result",
     "result.downloaded": "Downloaded a table",
     "result.released": "Released a result",
     "result.rejected": "Did not release a result",
     "result.withdrawn": "Withdrew a result",
+    "audit.reasons-read": "Read the reasons in this log",
+    "person.added": "Added a person",
+    "person.signed-in": "Signed in",
+    "person.signed-out": "Signed out",
+    "organisation.registered": "Registered an organisation",
+    "connector.invited": "Invited a connector",
+    "connector.registered": "Registered itself as a connector",
+    "client.registered": "Registered a machine client",
+    "client.revoked": "Revoked a machine client",
+    "client.token": "Signed in as a machine",
 }
 
 
 def act(action: str) -> str:
     """An act of the audit log in words: result.read is "Read a result", thing.done becomes "Thing done"."""
     return _ACTS.get(action) or action.replace(".", " ").replace("-", " ").capitalize()
+
+
+def acts() -> tuple[tuple[str, str], ...]:
+    """All acts that are known, as they are written in the log and in words, by their words."""
+    return tuple(sorted(_ACTS.items(), key=lambda pair: pair[1]))
 
 
 def cell(value: object) -> str:

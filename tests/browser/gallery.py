@@ -44,7 +44,7 @@ from hub.intake.states import DeliveryState
 from hub.policy.agreement import AgreementState
 from hub.runs.states import ResultState, RunState
 from hub.web import create_blueprint, pages
-from hub.web.forms import CodeForm, DecisionForm, SearchForm, SignInForm
+from hub.web.forms import DecisionForm, SearchForm, SignInForm
 from hub.web.rendering import install, render
 from hub.web.reports import view_report
 from hub_schemas import library
@@ -128,18 +128,12 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
     "home-empty": pages.HomePage,
     "sign_in": lambda: pages.SignInPage(form=SignInForm(formdata=None)),
     "sign_in-errors": sign_in_with_errors,
-    "sign_in-providers": lambda: pages.SignInPage(
-        form=SignInForm(formdata=None), providers=(("Wexbourne account", "/x"),)
-    ),
-    "sign_in_code": lambda: pages.CodePage(form=CodeForm(formdata=None)),
     "account": lambda: pages.AccountPage(
         name="Sam Key",
-        username="sam",
         organisation="Children's Services",
         roles=("service user",),
         permissions=("read the catalogue", "search people and read households"),
         session_minutes=30,
-        second_factor=False,
     ),
     "datasets": lambda: pages.DatasetsPage(
         datasets=(
@@ -158,6 +152,8 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         )
     ),
     "datasets-empty": lambda: pages.DatasetsPage(datasets=()),
+    "deliveries": lambda: pages.DeliveriesPage(deliveries=DELIVERIES, older="place"),
+    "deliveries-empty": lambda: pages.DeliveriesPage(deliveries=()),
     "dataset": lambda: pages.DatasetPage(
         dataset=DATASET,
         organisation="Wexbourne Schools",
@@ -257,8 +253,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
             ),
             pages.RunInput("health", "health.registrations", "Registrations", ("sex",), False),
         ),
-        result=RESULT,
-        report=view_report(REPORT),
+        outcome=RUNS[0],
     ),
     "run-running": lambda: pages.RunPage(
         run=run(
@@ -271,6 +266,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         plugin=PLUGIN,
         agreement_title=AGREEMENT.title,
         organisation="Children's Services",
+        outcome=RUNS[1],
     ),
     "run-failed": lambda: pages.RunPage(
         run=run(
@@ -279,7 +275,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         plugin=PLUGIN,
         agreement_title=AGREEMENT.title,
         organisation="Children's Services",
-        report_note="A run that failed has no report.",
+        outcome=RUNS[2],
     ),
     "results": lambda: pages.ResultsPage(
         waiting=(pages.ResultLine(RESULT, RUNS[0].run, "Families who may need help"),),
@@ -334,7 +330,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
     ),
     "audit": lambda: pages.AuditPage(
         entries=ENTRIES,
-        checkpoint=pages.Checkpoint(1250, "x3Fq9u2b5eV0m1k8R6YtQpLzWcHsNdAgJiOoTfKvUw0=", "note"),
+        checkpoint=pages.Checkpoint(1250, "x3Fq9u2b5eV0m1k8R6YtQpLzWcHsNdAgJiOoTfKvUw0="),
         verification=Verification(1250, 1250, 14),
         verified_at=NOW,
         older=1200,
@@ -355,7 +351,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
 }
 
 #: Pages that are seen before signing in.
-PUBLIC = frozenset({"sign_in", "sign_in-errors", "sign_in-providers", "sign_in_code", "error-401"})
+PUBLIC = frozenset({"sign_in", "sign_in-errors", "error-401"})
 
 
 def create_gallery() -> Flask:

@@ -320,8 +320,8 @@ HOUSEHOLD = HouseholdView(
             None,
         ),
     ],
-    ["Tenancies"],
-    ["health.registrations"],
+    ["Wexbourne Housing: Tenancies"],
+    ["NHS Wexbourne: Registrations with a practice"],
     NeedsAnswers(
         "TF-2012",
         "2026-03-02",
@@ -346,6 +346,7 @@ HOUSEHOLD = HouseholdView(
         ),
         "full",
     ),
+    ["Incidents"],
 )
 ACCESS = pages.Access(
     AGREEMENT.purpose,

@@ -65,7 +65,11 @@ def post(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> Callable[.
     ids=lambda value: repr(value)[:30],
 )  # fmt: skip
 def test_json_that_is_none_is_refused_with_the_reason(
-    post: Callable[..., TestResponse], api: FlaskClient, as_role: Callable[..., dict[str, str]], body: bytes, said: str
+    post: Callable[..., TestResponse],
+    api: FlaskClient,
+    as_role: Callable[..., dict[str, str]],
+    body: bytes,
+    said: str,
 ) -> None:
     assert said in _refused(post(body), 400)
     assert "new-one" not in _organisations(api, as_role("operator"))
@@ -77,8 +81,12 @@ def test_json_of_another_shape_names_the_fields(post: Callable[..., TestResponse
     assert post(body).get_json()["errors"]["json"]
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "text/xml", "application/x-www-form-urlencoded", "application/jsonp", ""])
-def test_a_body_that_is_not_announced_as_json_is_refused(post: Callable[..., TestResponse], kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "text/xml", "application/x-www-form-urlencoded", "application/jsonp", ""]
+)
+def test_a_body_that_is_not_announced_as_json_is_refused(
+    post: Callable[..., TestResponse], kind: str
+) -> None:
     assert "application/json" in _refused(post(b'{"slug": "new-one", "name": "x"}', kind), 415)
 
 
@@ -87,7 +95,9 @@ def test_json_under_its_other_names_is_taken(post: Callable[..., TestResponse], 
     assert post(b'{"slug": "again", "name": "x"}', kind).status_code == 201
 
 
-def test_unknown_fields_and_parameters_are_refused(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> None:
+def test_unknown_fields_and_parameters_are_refused(
+    api: FlaskClient, as_role: Callable[..., dict[str, str]]
+) -> None:
     body = {"slug": "new-one", "name": "x", "owner": "me"}
     answer = api.post("/api/v1/organisations", json=body, headers=as_role("operator"))
     _refused(answer, 422)
@@ -97,7 +107,9 @@ def test_unknown_fields_and_parameters_are_refused(api: FlaskClient, as_role: Ca
     assert answer.get_json()["errors"] == {"query": {"limt": ["Unknown field."]}}
 
 
-@pytest.mark.parametrize("path", ["runs", "datasets", "deliveries", "audit/entries", "deliveries/{delivery}/faults"])
+@pytest.mark.parametrize(
+    "path", ["runs", "datasets", "deliveries", "audit/entries", "deliveries/{delivery}/faults"]
+)
 @pytest.mark.parametrize(
     "values", [["\0"], [HALF], [10**30], [-(10**30)], [1.5], [True], [None], [], {}, 7, "x", [["x"]], ["x", "y"],
                ["0001-01-01T00:00:00+23:59", "x"], ["2026-01-01T00:00:00", "x"], [float("nan"), "x"]],
@@ -154,7 +166,9 @@ def test_what_is_too_large_is_refused_before_it_is_read_as_anything(
     headers = as_role("everything")
     huge = b" " * (most + 1)
     part = f"/api/v1/deliveries/{staged.delivery}/files/rows/parts/1"
-    _refused(api.post("/api/v1/organisations", data=huge, content_type="application/json", headers=headers), 413)
+    _refused(
+        api.post("/api/v1/organisations", data=huge, content_type="application/json", headers=headers), 413
+    )
     _refused(api.put(part, data=huge, headers=headers), 413)
     _refused(api.put(part, data=huge[: staged.hub.settings.part_size + 1], headers=headers), 413)
     _refused(api.post("/oauth/token", data=huge, content_type="application/x-www-form-urlencoded"), 413)
@@ -170,7 +184,11 @@ def test_a_part_that_is_none_of_the_manifests_is_not_taken(
         _refused(api.put(address, data=b"x", headers=headers | digest), 404)
     address = f"/api/v1/deliveries/{staged.delivery}/files/rows/parts/1"
     assert "accepted" in _refused(api.put(address, data=b"x", headers=headers | digest), 409)
-    for wrong in ({}, {"Content-Digest": "md5=:x:"}, {"Content-Digest": digest["Content-Digest"].replace("L", "M")}):
+    for wrong in (
+        {},
+        {"Content-Digest": "md5=:x:"},
+        {"Content-Digest": digest["Content-Digest"].replace("L", "M")},
+    ):
         assert "Content-Digest" in _refused(api.put(address, data=b"x", headers=headers | wrong), 422)
 
 
@@ -225,9 +243,20 @@ def test_a_manifest_that_is_none_is_refused(
     good = sender.pack(CONTRACT, ROWS)
     deep = json.loads(json.dumps(good.manifest))
     deep["files"][0]["key_material"] = {"a": "[" * 100_000}
-    changes: list[Any] = [{}, deep, good.manifest | {"rows": {"sent": 10**400, "accepted": 1.5, "refused": True}}]
-    changes += [good.manifest | {"created_at": "0001-01-01T00:00:00+23:59"}, good.manifest | {"files": [1, None]}]
-    changes += [good.manifest | {"delivery_id": "../../../../etc/passwd"}, good.manifest | {"extra": 1}, good.manifest]
+    changes: list[Any] = [
+        {},
+        deep,
+        good.manifest | {"rows": {"sent": 10**400, "accepted": 1.5, "refused": True}},
+    ]
+    changes += [
+        good.manifest | {"created_at": "0001-01-01T00:00:00+23:59"},
+        good.manifest | {"files": [1, None]},
+    ]
+    changes += [
+        good.manifest | {"delivery_id": "../../../../etc/passwd"},
+        good.manifest | {"extra": 1},
+        good.manifest,
+    ]
     for manifest in changes:  # the last is good, and another client's
         body = {"manifest": manifest, "signature": good.signature}
         _refused(api.post("/api/v1/deliveries", json=body, headers=headers), 422)
@@ -254,7 +283,14 @@ def test_both_databases_refuse_what_one_of_them_cannot_store(hub: Hub) -> None:
     headers = client_of(hub, "police", *ROLES).headers()
     steward = principal_of(hub, "police", "data steward")
     assert steward.organisation == "police"
-    for path in ("runs/%00", "agreements/%00", "datasets/%00", "deliveries/%00", "results/%00", "runs/" + "x" * 5000):
+    for path in (
+        "runs/%00",
+        "agreements/%00",
+        "datasets/%00",
+        "deliveries/%00",
+        "results/%00",
+        "runs/" + "x" * 5000,
+    ):
         _refused(api.get(f"/api/v1/{path}", headers=headers), 404)
     for values in ([NUL], [HALF]):
         cursor = b64(json.dumps(values).encode())
@@ -271,7 +307,11 @@ def test_both_databases_refuse_what_one_of_them_cannot_store(hub: Hub) -> None:
         ):  # fmt: skip
             _refused(api.post(f"/api/v1/{path}", json=body, headers=headers), 400)
         claims = b64(json.dumps({"sub": value, "iss": value}).encode())
-        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE, "client_assertion": f"e30.{claims}.x"}
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": f"e30.{claims}.x",
+        }
         _refused(api.post("/oauth/token", data=form), 401)
     assert _organisations(api, headers) == {"hub", "police"}
 
@@ -280,6 +320,14 @@ def test_a_name_that_is_too_long_for_its_column_is_refused_by_both(hub: Hub) -> 
     api = create_app(hub.settings, hub).test_client()
     headers = client_of(hub, "police", "operator").headers()
     _refused(api.post("/api/v1/organisations", json={"slug": "x" * 65, "name": "x"}, headers=headers), 422)
-    _refused(api.post("/api/v1/organisations", json={"slug": "fresh", "name": "x" * 201}, headers=headers), 422)
-    person = {"username": "x" * 100, "name": "x", "organisation": "police", "roles": ["analyst"], "password": "p" * 12}
+    _refused(
+        api.post("/api/v1/organisations", json={"slug": "fresh", "name": "x" * 201}, headers=headers), 422
+    )
+    person = {
+        "username": "x" * 100,
+        "name": "x",
+        "organisation": "police",
+        "roles": ["analyst"],
+        "password": "p" * 12,
+    }
     _refused(api.post("/api/v1/users", json=person, headers=headers), 422)

@@ -110,7 +110,9 @@ def test_every_operation_is_in_the_table_of_permissions_or_in_the_short_list_of_
 @pytest.mark.parametrize(
     "token", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic dXNlcjpwYXNz", "Bearer a.b.c", "Bearer é.é.é"],
 )  # fmt: skip
-def test_nobody_gets_in_without_a_token(api: FlaskClient, app: Any, staged: Staged, token: str | None) -> None:
+def test_nobody_gets_in_without_a_token(
+    api: FlaskClient, app: Any, staged: Staged, token: str | None
+) -> None:
     headers = {} if token is None else {"Authorization": token}
     for operation in _operations(app) - OPEN - {("POST", "/oauth/token")}:
         response = _send(api, operation, staged, headers)
@@ -178,7 +180,12 @@ def test_roles_cannot_be_taken_by_sending_more_fields(
     assert "secret" not in answer.get_data(as_text=True)
     _assert_problem(answer, 422)
     unknown = new | {"roles": ["god"], "signing_key": _KEY}
-    assert "god" in _assert_problem(api.post("/api/v1/clients", json=unknown, headers=as_role("operator")), 422)["detail"]
+    assert (
+        "god"
+        in _assert_problem(api.post("/api/v1/clients", json=unknown, headers=as_role("operator")), 422)[
+            "detail"
+        ]
+    )
 
 
 def test_a_person_cannot_be_given_the_role_of_a_machine(
@@ -200,7 +207,9 @@ def test_a_revoked_client_is_out_at_once(
     _assert_problem(api.get("/api/v1/audit/entries", headers=headers), 401)
 
 
-def test_errors_of_the_address_are_problems_too(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> None:
+def test_errors_of_the_address_are_problems_too(
+    api: FlaskClient, as_role: Callable[..., dict[str, str]]
+) -> None:
     for path in ("/api/nothing", "/api/v1/nothing", "/oauth/nothing", "/api/v1/runs/%00", "/api/v1/runs/%FF"):
         _assert_problem(api.get(path, headers=as_role("everything")), 404)
     response = api.delete("/api/v1/hub")
@@ -234,12 +243,16 @@ def test_head_and_options_are_answered_without_a_body(
     assert "GET" in options.headers["Allow"]
 
 
-def test_nothing_of_the_api_is_kept_by_caches(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> None:
+def test_nothing_of_the_api_is_kept_by_caches(
+    api: FlaskClient, as_role: Callable[..., dict[str, str]]
+) -> None:
     for path in ("/api/v1/runs", "/api/v1/nothing", "/api/v1/hub"):
         assert api.get(path, headers=as_role("analyst")).headers["Cache-Control"] == "no-store"
 
 
-def test_who_asked_for_a_run_does_not_release_its_result_over_the_api(staged: Staged, api: FlaskClient) -> None:
+def test_who_asked_for_a_run_does_not_release_its_result_over_the_api(
+    staged: Staged, api: FlaskClient
+) -> None:
     both = client_of(staged.hub, "police", "analyst", "output checker")
     headers = both.headers()
     run = api.post("/api/v1/runs", json=_RUN, headers=headers).get_json()["id"]
@@ -256,7 +269,9 @@ def test_who_asked_for_a_run_does_not_release_its_result_over_the_api(staged: St
     _assert_problem(api.post(address, json={"reason": "again"}, headers=other), 409)
 
 
-def test_lists_are_read_to_their_end_page_by_page(staged: Staged, as_role: Callable[..., dict[str, str]], api: FlaskClient) -> None:
+def test_lists_are_read_to_their_end_page_by_page(
+    staged: Staged, as_role: Callable[..., dict[str, str]], api: FlaskClient
+) -> None:
     whole = api.get("/api/v1/audit/entries?limit=500", headers=as_role("auditor")).get_json()["items"]
     assert len(whole) > 10
     seen: list[int] = []

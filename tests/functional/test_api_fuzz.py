@@ -43,7 +43,9 @@ def description(app: Any) -> Any:
 def test_the_description_is_valid_openapi(description: Any) -> None:
     description.validate()
     assert description.raw_schema["openapi"].startswith("3.1")
-    shapes = [path.split("{")[0] + "}".join(part.split("}")[-1] for part in path.split("{")) for path in description]
+    shapes = [
+        path.split("{")[0] + "}".join(part.split("}")[-1] for part in path.split("{")) for path in description
+    ]
     assert len(shapes) == len(set(shapes)), "two paths that differ only in a parameter's name are one path"
 
 
@@ -80,4 +82,6 @@ def test_the_api_holds_what_it_says_whatever_is_sent(
             case.validate_response(response, checks=CHECKS)
 
         send()
-    assert {200, 401, 403, 404, 422} <= set(statuses), f"the run did not get far enough to find anything: {statuses}"
+    assert {200, 401, 403, 404, 422} <= set(statuses), (
+        f"the run did not get far enough to find anything: {statuses}"
+    )

@@ -22,7 +22,9 @@ HEAVY = {
 WORD = "correct-horse-battery"
 
 
-def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _commands(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with the words that lead to it, from `hub` down."""
     yield path, command
     if isinstance(command, click.Group):
@@ -39,7 +41,9 @@ NAMES = {" ".join(path) or "hub": path for path in COMMANDS}
 
 def _run(*words: str, folder: Path | None = None, text: str = "", **environ: str) -> Result:
     more = [] if folder is None else ["--dir", str(folder)]
-    variables = {name: None for name in os.environ if name.startswith("HUB_")} | {"HUB_LOG_LEVEL": "error"} | environ
+    variables = (
+        {name: None for name in os.environ if name.startswith("HUB_")} | {"HUB_LOG_LEVEL": "error"} | environ
+    )
     return CliRunner().invoke(main, [*words, *more], input=text, env=variables, prog_name="hub")
 
 
@@ -131,7 +135,9 @@ def test_help_loads_nothing_heavy(module: str, words: list[str]) -> None:
         f"try:\n    runpy.run_module({module!r}, run_name='__main__')\n"
         "except SystemExit:\n    print('|' + ' '.join(sys.modules), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     modules = set(done.stderr.rpartition("|")[2].split())
     assert "click" in modules, "the test must have seen the modules"
     assert {name.partition(".")[0] for name in modules} & HEAVY == set()
@@ -157,7 +163,12 @@ def test_shells_get_their_completion_script_and_its_answers(shell: str) -> None:
 def _program(**environ: str) -> subprocess.CompletedProcess[str]:
     code = "from hub.__main__ import main; main(prog_name='hub')"
     return subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environ, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -176,7 +187,12 @@ def test_the_folder_may_come_from_the_environment(folder: Path) -> None:
 
 
 def test_a_misspelt_command_or_option_is_status_2() -> None:
-    for words in (["orsg"], ["orgs", "lits"], ["orgs", "list", "--formt", "json"], ["orgs", "list", "--format", "yaml"]):
+    for words in (
+        ["orsg"],
+        ["orgs", "lits"],
+        ["orgs", "list", "--formt", "json"],
+        ["orgs", "list", "--format", "yaml"],
+    ):
         result = _run(*words)
         assert result.exit_code == 2
         assert "Usage:" in result.stderr and "Traceback" not in result.output
@@ -219,11 +235,23 @@ def test_what_the_hub_refuses_is_one_line(folder: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff\xfe")
     (tmp_path / "empty.yaml").write_text("id: x\n")
-    _ok("users", "add", "stella", "--org", "police", "--role", "data steward", folder=folder, HUB_PASSWORD=WORD)
+    _ok(
+        "users",
+        "add",
+        "stella",
+        "--org",
+        "police",
+        "--role",
+        "data steward",
+        folder=folder,
+        HUB_PASSWORD=WORD,
+    )
     for file, expected in (("picture.yaml", "UTF-8"), ("empty.yaml", "Missing data")):
         words = ("agreements", "draft", str(tmp_path / file), "--as", "stella")
         assert expected in _refused(*words, folder=folder, HUB_PASSWORD=WORD)
-    assert "UTF-8" in _refused("audit", "verify", "--checkpoint", str(tmp_path / "picture.yaml"), folder=folder)
+    assert "UTF-8" in _refused(
+        "audit", "verify", "--checkpoint", str(tmp_path / "picture.yaml"), folder=folder
+    )
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_without_its_text(
@@ -255,7 +283,9 @@ def test_init_says_why_a_folder_cannot_be_one(tmp_path: Path) -> None:
 
 
 def test_people_and_connectors_are_added_by_the_operator(folder: Path) -> None:
-    said = _run("users", "add", "ada", "--org", "police", "--role", "analyst", folder=folder, text=f"{WORD}\n{WORD}\n")
+    said = _run(
+        "users", "add", "ada", "--org", "police", "--role", "analyst", folder=folder, text=f"{WORD}\n{WORD}\n"
+    )
     assert said.exit_code == 0 and WORD not in said.output, said.output
     people = json.loads(_ok("users", "list", "--format", "json", folder=folder))
     assert {"username": "ada", "organisation": "police", "roles": "analyst", "active": True} in people
@@ -359,6 +389,14 @@ def test_contracts_of_the_library_are_shown_as_they_are() -> None:
 
 def test_explain_answers_with_its_exit_status(folder: Path) -> None:
     result = _run(
-        "agreements", "explain", "--operation", "link", "--contract", "benefits.claims", "--org", "police", folder=folder
+        "agreements",
+        "explain",
+        "--operation",
+        "link",
+        "--contract",
+        "benefits.claims",
+        "--org",
+        "police",
+        folder=folder,
     )
     assert (result.exit_code, result.stdout) == (1, "Refused: no agreement covers benefits.claims.\n")

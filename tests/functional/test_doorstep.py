@@ -35,7 +35,9 @@ def _addresses(app: Any, staged: Staged) -> Iterator[str]:
     yield from ("/nothing", "/api/v1/nothing", "/api/v1/runs/%00", "/oauth/token", "/api/v1/users")
 
 
-def test_every_answer_carries_its_id_and_the_security_headers(app: Any, api: FlaskClient, staged: Staged) -> None:
+def test_every_answer_carries_its_id_and_the_security_headers(
+    app: Any, api: FlaskClient, staged: Staged
+) -> None:
     seen = set()
     for address in _addresses(app, staged):
         response = api.get(address)
@@ -58,7 +60,10 @@ def test_a_request_id_that_is_one_is_kept(api: FlaskClient, given: str) -> None:
     assert response.headers["X-Request-ID"] == response.get_json()["instance"] == given
 
 
-@pytest.mark.parametrize("given", ["", "short", "A" * 65, "ermintrude canary", "12345678\t", "<script>1</script>", "é" * 10, "12345678;"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "short", "A" * 65, "ermintrude canary", "12345678\t", "<script>1</script>", "é" * 10, "12345678;"],
+)
 def test_another_request_id_is_replaced(api: FlaskClient, given: str) -> None:
     response = api.get("/api/v1/hub", headers={"X-Request-ID": given.encode("latin-1").decode("latin-1")})
     assert ID.fullmatch(response.headers["X-Request-ID"])
@@ -79,7 +84,10 @@ def test_the_audit_log_knows_the_request(
 
 
 def test_https_is_demanded_where_cookies_are_secure(sqlite_hub: Hub) -> None:
-    assert "Strict-Transport-Security" not in create_app(sqlite_hub.settings, sqlite_hub).test_client().get("/healthz").headers
+    assert (
+        "Strict-Transport-Security"
+        not in create_app(sqlite_hub.settings, sqlite_hub).test_client().get("/healthz").headers
+    )
     settings = replace(sqlite_hub.settings, secure_cookies=True)
     answer = create_app(settings, replace(sqlite_hub, settings=settings)).test_client().get("/healthz")
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
@@ -109,7 +117,7 @@ def test_without_its_database_the_hub_is_alive_but_not_ready(door: FlaskClient, 
     assert "nowhere" not in ready.get_data(as_text=True)
     metrics = door.get("/metrics")
     assert metrics.status_code == 200
-    assert 'hub_waiting{' not in metrics.get_data(as_text=True)
+    assert "hub_waiting{" not in metrics.get_data(as_text=True)
     assert door.get("/api/v1/runs", headers=headers).status_code == 401
     answer = door.post("/api/v1/enrolments", json={"code": "x", "name": "x", "signing_key": {
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}})  # fmt: skip
@@ -128,7 +136,11 @@ def test_without_its_objects_the_hub_is_not_ready(door: FlaskClient, sqlite_hub:
 def test_metrics_count_by_rule_and_name_nothing_that_anybody_sent(
     api: FlaskClient, staged: Staged, as_role: Callable[..., dict[str, str]]
 ) -> None:
-    for path in (f"/api/v1/runs/{staged.run}", "/api/v1/runs/ermintrude-canary", "/ermintrude-canary?q=canary"):
+    for path in (
+        f"/api/v1/runs/{staged.run}",
+        "/api/v1/runs/ermintrude-canary",
+        "/ermintrude-canary?q=canary",
+    ):
         api.get(path, headers=as_role("analyst"))
     api.open("/api/v1/hub", method="CANARY")
     text = api.get("/metrics").get_data(as_text=True)

@@ -24,7 +24,12 @@ PERSON = {
     "date_of_birth": "1948-06-05", "uprn": "100012345678", "address": "14 Canary Row", "postcode": "LS1 4AP",
     "tenure": "council", "weekly_rent": "123.45", "arrears": "6789.01", "notice_served": "true", "start_date": "2001-02-03",
 }  # fmt: skip
-AT_FAULT = PERSON | {"person_number": "2", "forename": "Zebediah", "date_of_birth": "not 5 June 1948", "postcode": "CANARYCODE"}
+AT_FAULT = PERSON | {
+    "person_number": "2",
+    "forename": "Zebediah",
+    "date_of_birth": "not 5 June 1948",
+    "postcode": "CANARYCODE",
+}
 PASSWORD = "canary-in-a-coal-mine"
 CANARIES = [
     "CANARY", "Ermintrude", "Canaryfeather", "1948-06-05", "5 June 1948", "100012345678", "LS1 4AP", "6789.01", "Zebediah",
@@ -32,9 +37,7 @@ CANARIES = [
 ]  # fmt: skip
 
 
-def test_no_line_of_a_whole_delivery_names_anybody(
-    sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_line_of_a_whole_delivery_names_anybody(sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     with logged("debug", libraries=logging.INFO) as stream:
         _everything(sqlite_hub, monkeypatch)
     written = stream.getvalue()
@@ -49,19 +52,36 @@ def _everything(sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = principal_of(hub, "hub", "operator")
     sender = Sender(hub, "housing", operator)
     sender.publish(CONTRACT)
-    sent = sender.send(sender.pack(CONTRACT, [PERSON, AT_FAULT, *[PERSON | {"person_number": str(n)} for n in range(3, 30)]]))
+    sent = sender.send(
+        sender.pack(CONTRACT, [PERSON, AT_FAULT, *[PERSON | {"person_number": str(n)} for n in range(3, 30)]])
+    )
     drain(hub)
-    headers = client_of(hub, "housing", "connector", "operator").headers() | {"X-Request-ID": "a-whole-delivery"}
+    headers = client_of(hub, "housing", "connector", "operator").headers() | {
+        "X-Request-ID": "a-whole-delivery"
+    }
     delivery = api.get(f"/api/v1/deliveries/{sent.id}", headers=headers).get_json()
     assert (delivery["state"], delivery["rows"]["refused"]) == ("accepted", 1), delivery
     faults = api.get(f"/api/v1/deliveries/{sent.id}/faults", headers=headers).get_json()["items"]
     assert {fault["column"] for fault in faults} == {"date_of_birth", "postcode"}
     assert api.get(f"/api/v1/deliveries/{sent.id}/faults.csv", headers=headers).status_code == 200
-    new = {"username": "wilhelmina", "name": "Wilhelmina", "organisation": "housing", "roles": ["analyst"], "password": PASSWORD}
+    new = {
+        "username": "wilhelmina",
+        "name": "Wilhelmina",
+        "organisation": "housing",
+        "roles": ["analyst"],
+        "password": PASSWORD,
+    }
     assert api.post("/api/v1/users", json=new, headers=headers).status_code == 201
     enrolling.sign_in(hub, "wilhelmina", PASSWORD)
-    for address in ("/api/v1/runs/Ermintrude", "/Canaryfeather?q=LS1+4AP", "/api/v1/datasets?cursor=Ermintrude"):
-        api.get(address, headers=headers | {"Referer": "http://hub.test/?Ermintrude", "User-Agent": "Canaryfeather"})
+    for address in (
+        "/api/v1/runs/Ermintrude",
+        "/Canaryfeather?q=LS1+4AP",
+        "/api/v1/datasets?cursor=Ermintrude",
+    ):
+        api.get(
+            address,
+            headers=headers | {"Referer": "http://hub.test/?Ermintrude", "User-Agent": "Canaryfeather"},
+        )
     api.post("/api/v1/users", data=json.dumps(new)[:-5], headers=headers, content_type="application/json")
     _break_on_purpose(api, headers, monkeypatch)
 
@@ -82,7 +102,9 @@ def _assert_structured(lines: list[dict[str, Any]]) -> None:
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) == 9
     for line in requests:
-        assert {"timestamp", "level", "method", "rule", "status", "ms", "principal", "request_id"} <= set(line)
+        assert {"timestamp", "level", "method", "rule", "status", "ms", "principal", "request_id"} <= set(
+            line
+        )
         assert line["request_id"] == "a-whole-delivery"
     assert "(no such address)" in {line["rule"] for line in requests}
     decided = next(line for line in lines if line["event"] == "delivery.decided")

@@ -74,12 +74,18 @@ def test_an_honest_assertion_gets_a_short_lived_token(
     assert door.post("/api/v1/plugins/register", headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("audience", ["{url}/oauth/token", ["{url}/oauth/token"], ["other", "{url}/oauth/token"]])
+@pytest.mark.parametrize(
+    "audience", ["{url}/oauth/token", ["{url}/oauth/token"], ["other", "{url}/oauth/token"]]
+)
 def test_the_audience_may_be_one_of_several(
     ask: Callable[..., TestResponse], client: Client, audience: Any
 ) -> None:
     url = client.hub.tokens.url
-    named = [item.format(url=url) for item in audience] if isinstance(audience, list) else audience.format(url=url)
+    named = (
+        [item.format(url=url) for item in audience]
+        if isinstance(audience, list)
+        else audience.format(url=url)
+    )
     assert ask(client.assertion(aud=named)).status_code == 200
 
 
@@ -114,10 +120,14 @@ def test_no_header_can_bring_another_key(ask: Callable[..., TestResponse], clien
         {"kid": "/dev/null"}, {"kid": "x' UNION SELECT '{}' --"}, {"kid": jwk}, {"x5c": ["MIIB"]},
     ):  # fmt: skip
         _refused(ask(jws({"alg": "Ed25519", "typ": "JWT"} | header, client.claims(), thief.sign)))
-    assert ask(client.assertion({"kid": "../../keyring.json"})).status_code == 200, "a kid decides nothing here"
+    assert ask(client.assertion({"kid": "../../keyring.json"})).status_code == 200, (
+        "a kid decides nothing here"
+    )
 
 
-def test_headers_that_must_be_understood_are_not_passed_over(ask: Callable[..., TestResponse], client: Client) -> None:
+def test_headers_that_must_be_understood_are_not_passed_over(
+    ask: Callable[..., TestResponse], client: Client
+) -> None:
     for header in ({"crit": ["b64"], "b64": False}, {"crit": ["exp2"], "exp2": 1}, {"crit": "exp"}):
         _refused(ask(client.assertion(header)))
 
@@ -246,7 +256,12 @@ def test_garbage_is_refused(ask: Callable[..., TestResponse], client: Client) ->
                     "e30.W10.AA", f"e30.{b64(b'[' * 2000)}.AA", f"\0.{claims}.AA"):  # fmt: skip
         _refused(ask(garbage))
     sign = client.key.sign
-    for header, body in ((b"[]", client.claims()), (b"{", client.claims()), ({"alg": "Ed25519"}, b"[1]"), (b"\xff", b"\xff")):
+    for header, body in (
+        (b"[]", client.claims()),
+        (b"{", client.claims()),
+        ({"alg": "Ed25519"}, b"[1]"),
+        (b"\xff", b"\xff"),
+    ):
         _refused(ask(jws(header, body, sign)))
 
 
@@ -281,7 +296,9 @@ def test_the_database_keeps_no_assertion_and_no_token(client: Client) -> None:
     engine = client.hub.database.engine
     with engine.connect() as connection:
         everything = "\n".join(
-            str(row) for name in inspect(engine).get_table_names() for row in connection.execute(text(f"SELECT * FROM {name}"))
+            str(row)
+            for name in inspect(engine).get_table_names()
+            for row in connection.execute(text(f"SELECT * FROM {name}"))
         )
     assert sha256(json.dumps([client.id, jti]).encode()).hexdigest() in everything
     for secret in (assertion, token, jti, assertion.split(".")[2], token.split(".")[2]):

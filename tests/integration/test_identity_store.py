@@ -28,14 +28,20 @@ def home(hub: Hub) -> str:
 
 def _jwk(**changes: Any) -> dict[str, Any]:
     public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    return {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(public).decode().rstrip("=")} | changes
+    return {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": base64.urlsafe_b64encode(public).decode().rstrip("="),
+    } | changes
 
 
 def _everything(hub: Hub) -> str:
     """All that the database holds, as text."""
     with hub.database.engine.connect() as connection:
         tables = inspect(connection).get_table_names()
-        return "\n".join(str(row) for name in tables for row in connection.execute(text(f"SELECT * FROM {name}")))
+        return "\n".join(
+            str(row) for name in tables for row in connection.execute(text(f"SELECT * FROM {name}"))
+        )
 
 
 def _person(hub: Hub, home: str, username: str = "sam", roles: tuple[str, ...] = ("analyst",)) -> str:
@@ -140,7 +146,9 @@ def test_passwords_have_a_length(sqlite_hub: Hub, password: str) -> None:
         identities.add_user(session, "sam", "x", home, ["analyst"], password)
 
 
-@pytest.mark.parametrize("username", ["", "a", " sam", "sam\n", "sam sample", "s" * 100, "sàm", "a\0b", "-sam", "<b>sam"])
+@pytest.mark.parametrize(
+    "username", ["", "a", " sam", "sam\n", "sam sample", "s" * 100, "sàm", "a\0b", "-sam", "<b>sam"]
+)
 def test_usernames_are_plain(sqlite_hub: Hub, username: str) -> None:
     home = principal_of(sqlite_hub, "police").organisation_id
     with sqlite_hub.database.write() as session, pytest.raises(Invalid, match="username"):
@@ -279,7 +287,9 @@ def test_a_key_that_is_no_public_ed25519_key_is_refused(sqlite_hub: Hub, changes
 
 def test_only_the_public_part_of_a_key_is_kept(hub: Hub, home: str) -> None:
     with hub.database.write() as session:
-        identities.add_client(session, home, "tests", ["connector"], _jwk(kid="chosen by the client", use="sig"))
+        identities.add_client(
+            session, home, "tests", ["connector"], _jwk(kid="chosen by the client", use="sig")
+        )
     assert "chosen by the client" not in _everything(hub)
 
 
@@ -291,7 +301,9 @@ def test_only_operators_register_and_each_act_is_noted(sqlite_hub: Hub) -> None:
     from hub.errors import Forbidden
 
     hub = sqlite_hub
-    outsider = principal_of(hub, "police", "data steward", "analyst", "auditor", "output checker", "service user")
+    outsider = principal_of(
+        hub, "police", "data steward", "analyst", "auditor", "output checker", "service user"
+    )
     acts: list[Any] = [
         lambda who: enrolling.add_organisation(hub, who, "new", "New"),
         lambda who: enrolling.invite_connector(hub, who, "police"),

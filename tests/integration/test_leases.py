@@ -49,7 +49,9 @@ def test_a_lease_that_was_not_renewed_runs_out(hub: Hub) -> None:
 def test_of_many_at_once_one_gets_it_whether_it_is_new_or_has_run_out(hub: Hub) -> None:
     for _ in range(3):
         with ThreadPoolExecutor(4) as pool:
-            got = list(pool.map(lambda number: hold(hub.database, "worker", f"process {number}", 15), range(8)))
+            got = list(
+                pool.map(lambda number: hold(hub.database, "worker", f"process {number}", 15), range(8))
+            )
         assert sum(got) == 1
         with hub.database.write() as session:
             session.execute(update(LeaseRow).values(until=utc_now() - timedelta(seconds=1)))

@@ -37,7 +37,9 @@ def _run(database: Database, act: Callable[..., None], revision: str) -> None:
         act(migrations._config(connection), revision)
 
 
-@pytest.mark.filterwarnings("ignore:.*expression-based index")  # those SQLite cannot reflect; see the next test
+@pytest.mark.filterwarnings(
+    "ignore:.*expression-based index"
+)  # those SQLite cannot reflect; see the next test
 def test_upgrading_from_nothing_gives_exactly_the_tables_that_the_code_declares(database: Database) -> None:
     migrations.upgrade(database)
     with database.engine.connect() as connection:
@@ -60,7 +62,11 @@ def test_two_accounts_cannot_differ_in_capitals_only(database: Database) -> None
         "VALUES (:id, :name, 'x', 'o', '', '', true, '2026-01-01 00:00:00+00:00')"
     )
     with pytest.raises(Conflict), database.write() as session:
-        session.execute(text("INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'o', 'o', '2026-01-01 00:00:00+00:00')"))
+        session.execute(
+            text(
+                "INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'o', 'o', '2026-01-01 00:00:00+00:00')"
+            )
+        )
         for number, name in enumerate(("Sam", "sAM")):
             session.execute(text(account), {"id": str(number), "name": name})
 
@@ -70,7 +76,9 @@ def test_the_schedulers_table_is_what_the_scheduler_expects(database: Database) 
 
     migrations.upgrade(database)
     expected = SQLAlchemyJobStore(engine=database.engine, tablename=SCHEDULERS_OWN).jobs_t
-    found = {column["name"]: column["nullable"] for column in inspect(database.engine).get_columns(SCHEDULERS_OWN)}
+    found = {
+        column["name"]: column["nullable"] for column in inspect(database.engine).get_columns(SCHEDULERS_OWN)
+    }
     assert found == {column.name: column.nullable for column in expected.columns}
 
 
@@ -86,7 +94,9 @@ def test_the_history_knows_the_tables_of_every_room() -> None:
 
 
 def test_every_step_back_undoes_its_step_forward(database: Database) -> None:
-    steps = [script.revision for script in ScriptDirectory.from_config(migrations._config()).walk_revisions()][::-1]
+    steps = [
+        script.revision for script in ScriptDirectory.from_config(migrations._config()).walk_revisions()
+    ][::-1]
     before: list[set[str]] = []
     for step in steps:
         before.append(_tables(database))
@@ -103,7 +113,9 @@ def test_every_step_back_undoes_its_step_forward(database: Database) -> None:
 def test_upgrading_again_changes_nothing(database: Database) -> None:
     migrations.upgrade(database)
     with database.write() as session:
-        session.execute(text("INSERT INTO leases (name, holder, until) VALUES ('a', 'b', '2026-01-01 00:00:00+00:00')"))
+        session.execute(
+            text("INSERT INTO leases (name, holder, until) VALUES ('a', 'b', '2026-01-01 00:00:00+00:00')")
+        )
     migrations.upgrade(database)
     with database.read() as session:
         assert session.execute(text("SELECT name FROM leases")).scalars().all() == ["a"]

@@ -96,7 +96,10 @@ def test_nobody_decides_about_the_result_of_their_own_run(staged: Staged) -> Non
         releasing.decide(staged.hub, staged.steward, result.id, "release", "no checker")
     with pytest.raises(Invalid, match="Say in a few words"):
         releasing.decide(staged.hub, staged.checker, result.id, "release", "  ")
-    assert releasing.decide(staged.hub, staged.checker, result.id, "release", "looked").state is ResultState.RELEASED
+    assert (
+        releasing.decide(staged.hub, staged.checker, result.id, "release", "looked").state
+        is ResultState.RELEASED
+    )
 
 
 def test_nor_about_the_result_of_a_run_of_their_own_schedule(staged: Staged) -> None:
@@ -133,7 +136,11 @@ def test_every_step_stands_in_the_audit_log_and_what_was_typed_only_sealed(twice
     result = _held(twice, run)
     releasing.decide(twice.hub, twice.checker, result.id, "reject", "the canary in the coal mine")
     with twice.hub.database.read() as session:
-        entries = [entry for entry in audit.recent(session, limit=20) if entry.content["target"] in (run.id, result.id)]
+        entries = [
+            entry
+            for entry in audit.recent(session, limit=20)
+            if entry.content["target"] in (run.id, result.id)
+        ]
     assert [entry.action for entry in reversed(entries)] == [
         "run.requested", "run.started", "data.read", "run.succeeded", "result.rejected",
     ]  # fmt: skip
@@ -318,7 +325,11 @@ _SHARING = AGREEMENT.replace("police.establishment", "housing.tenancies").replac
 def test_two_agreements_see_the_same_people_under_names_that_do_not_match(sqlite_hub: Hub) -> None:
     def by_household(inputs: Mapping[str, pa.Table], _: Mapping[str, Any]) -> dict[str, pa.Table]:
         found = inputs["rents"].group_by("household_id").aggregate([("arrears", "sum")])
-        return {"households": pa.table({"household_id": found["household_id"], "arrears": found["arrears_sum"].cast("float64")})}
+        return {
+            "households": pa.table(
+                {"household_id": found["household_id"], "arrears": found["arrears_sum"].cast("float64")}
+            )
+        }
 
     sandbox = FakeSandbox(_ARREARS, answer=by_household)
     hub = replace(sqlite_hub, sandbox=lambda: sandbox)  # type: ignore[arg-type, return-value]
@@ -332,7 +343,9 @@ def test_two_agreements_see_the_same_people_under_names_that_do_not_match(sqlite
         for number, (forename, surname, born) in enumerate(_PEOPLE, 1)
     ]  # fmt: skip
     operator = principal_of(hub, "hub", "operator")
-    first, second = (agree(hub, _SHARING.replace("id: planning", f"id: {name}")) for name in ("sharing-a", "sharing-b"))
+    first, second = (
+        agree(hub, _SHARING.replace("id: planning", f"id: {name}")) for name in ("sharing-a", "sharing-b")
+    )
     delivered = Sender(hub, "housing", operator).deliver(library.load("housing.tenancies"), rows)
     assert delivered.version_id is not None, delivered.problem
     assert linking.linked_state(hub) is not None

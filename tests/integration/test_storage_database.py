@@ -93,7 +93,9 @@ def test_what_a_reader_changes_is_not_kept(database: Database) -> None:
     assert _value(database) == 0
 
 
-def test_a_process_killed_in_the_middle_of_a_write_leaves_nothing(database: Database, database_url: str) -> None:
+def test_a_process_killed_in_the_middle_of_a_write_leaves_nothing(
+    database: Database, database_url: str
+) -> None:
     code = (
         "import os, sys\nfrom sqlalchemy import text\nfrom hub.storage.database import Database\n"
         "with Database(sys.argv[1]).write() as session:\n"
@@ -216,7 +218,9 @@ def test_a_server_that_goes_away_and_comes_back_is_noticed(postgres: Database) -
     database.ping()
     with database.write() as session:
         session.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
         )
     database.ping()
     assert _value(database) == 0
@@ -271,7 +275,9 @@ def test_what_was_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{path}")
     with database.engine.execution_options(hub_write=True).begin() as connection:
         connection.execute(text("CREATE TABLE t (x TEXT)"))
-        connection.execute(text("INSERT INTO t VALUES (:x)"), [{"x": f"canary-{number}"} for number in range(2000)])
+        connection.execute(
+            text("INSERT INTO t VALUES (:x)"), [{"x": f"canary-{number}"} for number in range(2000)]
+        )
     with database.write() as session:
         session.execute(text("DELETE FROM t"))
     database.close()
@@ -286,6 +292,10 @@ def test_what_was_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
 def test_ids_sort_by_their_time_and_are_never_the_same() -> None:
     made = [new_id("run") for _ in range(2000)]
     assert len(set(made)) == 2000
-    assert all(one.startswith("run_") and len(one) == 30 and one.isascii() and one.lower() == one for one in made)
-    assert sorted(item[:14] for item in made) == [item[:14] for item in made], "the first 48 bits are the time"
+    assert all(
+        one.startswith("run_") and len(one) == 30 and one.isascii() and one.lower() == one for one in made
+    )
+    assert sorted(item[:14] for item in made) == [item[:14] for item in made], (
+        "the first 48 bits are the time"
+    )
     assert json.dumps(made)

@@ -88,7 +88,16 @@ def test_objects_are_listed_and_removed_by_their_folder(store: ObjectStore) -> N
     "key", ["", "/", "/etc/passwd", "..", "../x", "a/../../x", "a/..", "a//b", "a/", "./a", "a/./b", "."]
 )
 def test_a_key_that_leads_out_of_the_root_is_refused(store: ObjectStore, key: str) -> None:
-    for act in (store.get_bytes, store.open, store.size, store.list, store.delete, store.delete_prefix, store.writer, store.path):
+    for act in (
+        store.get_bytes,
+        store.open,
+        store.size,
+        store.list,
+        store.delete,
+        store.delete_prefix,
+        store.writer,
+        store.path,
+    ):
         with pytest.raises(ValueError, match="not an object key"):
             act(key)  # type: ignore[operator]
     with pytest.raises(ValueError, match="not an object key"):

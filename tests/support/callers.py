@@ -25,7 +25,9 @@ def b64(data: bytes) -> str:
 
 def jws(header: object, claims: object, sign: Any) -> str:
     """A compact JWS put together by hand, so that it may say anything; `sign` makes bytes of bytes."""
-    parts = ".".join(b64(part if isinstance(part, bytes) else json.dumps(part).encode()) for part in (header, claims))
+    parts = ".".join(
+        b64(part if isinstance(part, bytes) else json.dumps(part).encode()) for part in (header, claims)
+    )
     return f"{parts}.{b64(sign(parts.encode()))}"
 
 

@@ -105,7 +105,10 @@ class FakeSandbox:
 
     def describe(self, on_problem: Any = None) -> list[PluginDescription]:
         """The manifests."""
-        return [PluginDescription(item, "tests", item.version, self.digests[item.name]) for item in self.manifests.values()]
+        return [
+            PluginDescription(item, "tests", item.version, self.digests[item.name])
+            for item in self.manifests.values()
+        ]
 
     def run(
         self, plugin: str, inputs: Mapping[str, pa.Table], *, parameters: Mapping[str, Any],

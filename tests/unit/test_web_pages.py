@@ -18,7 +18,7 @@ from hub.intake.states import DeliveryState
 from hub.policy.agreement import AgreementState
 from hub.runs.states import ResultState, RunState
 from hub.web import create_blueprint, pages, words
-from hub.web.forms import CodeForm, DecisionForm, SearchForm, SignInForm
+from hub.web.forms import DecisionForm, SearchForm, SignInForm
 from hub.web.reports import paragraphs, view_table
 from hub.web.routes import NAVIGATION, ROUTES
 
@@ -276,11 +276,6 @@ def test_the_only_purpose_there_is_comes_chosen(gallery):
 def test_a_password_keeps_its_spaces(send):
     form, _ = send(SignInForm, {"username": " sam ", "password": "  secret  phrase "})
     assert (form.username.data, form.password.data) == ("sam", "  secret  phrase ")
-
-
-def test_a_security_code_may_be_typed_with_spaces(send):
-    assert send(CodeForm, {"code": "123 456"})[0].code.data == "123456"
-    assert send(CodeForm, {"code": "12345"})[1] == {"code": "The security code must be 6 digits"}
 
 
 def test_a_decision_offers_only_what_the_state_allows(send):

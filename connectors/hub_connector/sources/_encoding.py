@@ -11,6 +11,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, Final
 
 from ..errors import SourceError
@@ -37,8 +38,7 @@ _OTHER_KINDS: Final = (
     (b"SQLite format 3", "an SQLite database"),
 )
 _SAMPLE_BYTES: Final = 64 * 1024
-#: Whole lines: cut elsewhere, characters of several bytes would fall apart.
-_NON_ASCII: Final = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n")
+_SAMPLE_LINES: Final = 500
 #: What western text holds beyond ASCII: accented letters, pounds, euros, quotation marks and dashes of an office
 #: program, a no-break space, degrees and the like.
 _WESTERN: Final = frozenset(
@@ -141,6 +141,14 @@ def _is_text(head: bytes, codec: str) -> bool:
     return not re.search(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", text)
 
 
+def _lines_beyond_ascii(block: bytes) -> bytes:
+    """The first lines with more than ASCII. Whole ones: cut elsewhere, characters of several bytes would fall apart."""
+    whole = block.split(b"\n")[:-1]
+    return b"".join(
+        line + b"\n" for line in islice((line for line in whole if not line.isascii()), _SAMPLE_LINES)
+    )
+
+
 class _Survey:
     """Counts over a whole file, in one pass: is it UTF-8, and if not, what do its odd places look like."""
 
@@ -153,7 +161,7 @@ class _Survey:
     def feed(self, block: bytes) -> None:
         if not block.isascii():
             if len(self._sample) < _SAMPLE_BYTES:
-                self._sample += b"".join(_NON_ASCII.findall(block)[:500]) or block
+                self._sample += _lines_beyond_ascii(block) or block
             self._count(self._decoder.decode(block))
         elif self._decoder.getstate()[0]:
             self._count(self._decoder.decode(block))

@@ -34,7 +34,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RunLine:
-    """A run in a list; title is its plugin's. result_state is None when it made no result."""
+    """A run in a list; title is its plugin's.
+
+    result_state is None when it made no result, result_id when this person may not open it.
+    """
 
     run: Run
     title: str
@@ -130,7 +133,7 @@ class RunInput:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPage(Page):
-    """One run. report is None while there is none that this person may see; report_note says why."""
+    """One run; `outcome` is its line in lists, with the result as far as this person may open it."""
 
     template: ClassVar[str] = "pages/run.html"
     section: ClassVar[str] = "runs"
@@ -139,10 +142,8 @@ class RunPage(Page):
     plugin: Plugin
     agreement_title: str
     organisation: str
+    outcome: RunLine
     inputs: tuple[RunInput, ...] = ()
-    result: Result | None = None
-    report: ReportView | None = None
-    report_note: str = ""
 
     @property
     def title(self) -> str:

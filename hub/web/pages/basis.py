@@ -34,6 +34,10 @@ class Shell:
     unsandboxed: bool = False
     crown: bool = False
 
+    def opens(self, name: str) -> bool:
+        """Whether this person may open the pages of a section, so that a link there leads somewhere."""
+        return self.may_open is None or name in self.may_open
+
 
 @dataclass(frozen=True, kw_only=True)
 class Page:

@@ -53,6 +53,7 @@ class AgreementPage(Page):
     agreement: Agreement
     organisations: tuple[str, ...]
     on: date
+    controllers: tuple[str, ...] = ()
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,18 +74,18 @@ class AuditLine:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The newest signed checkpoint: size of the log it covers, its root in base64, and the note itself."""
+    """The newest signed checkpoint: the size of the log it covers, and its root in base64."""
 
     size: int
     root: str
-    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditPage(Page):
     """The newest entries, and whether the log holds.
 
-    verification is None where it was not asked for; older is the entry to go on from.
+    verification is None where it was not asked for; older is the entry to go on from; action is the one kind of act
+    that is shown, empty for all.
     """
 
     template: ClassVar[str] = "pages/audit.html"
@@ -95,6 +96,7 @@ class AuditPage(Page):
     verification: Verification | None = None
     verified_at: datetime | None = None
     older: int | None = None
+    action: str = ""
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
-    from hub.web.pages.analysis import RunLine, Upcoming
+    from hub.web.pages.analysis import ResultLine, RunLine, Upcoming
     from hub.web.pages.publishing import DeliveryLine
 
 __all__ = ["Attention", "Figure", "HomePage", "Linked"]
@@ -42,7 +42,7 @@ class Linked:
     at: datetime
     records: int
     people: int
-    households: int
+    households: int | None
     datasets: int
 
 
@@ -50,6 +50,8 @@ class Linked:
 class HomePage(Page):
     """What is happening: figures, what needs attention, deliveries, linkage, runs, what comes next.
 
+    start: what this person most likely came for, as address and words; released: newest results, for those who see
+    no runs.
     Any part a person may not see is simply empty; `sees` names the parts to show ("deliveries", "linkage",
     "runs", "schedules").
     """
@@ -57,12 +59,14 @@ class HomePage(Page):
     template: ClassVar[str] = "pages/home.html"
     section: ClassVar[str] = "home"
 
+    start: tuple[tuple[str, str], ...] = ()
     figures: tuple[Figure, ...] = ()
     attention: tuple[Attention, ...] = ()
     deliveries: tuple[DeliveryLine, ...] = ()
     linked: Linked | None = None
     runs: tuple[RunLine, ...] = ()
     upcoming: tuple[Upcoming, ...] = ()
+    released: tuple[ResultLine, ...] = ()
     sees: frozenset[str] = field(default=frozenset({"deliveries", "linkage", "runs", "schedules"}))
 
     @property

@@ -19,7 +19,8 @@ __all__ = ["Access", "Hit", "HouseholdPage", "SearchPage"]
 class Hit:
     """A person that matched.
 
-    `handle` opens the household: opaque, short-lived, and of no meaning elsewhere.
+    `handle` opens the household: opaque, short-lived, and of no meaning elsewhere. It is empty when the person is in
+    no household.
     """
 
     handle: str

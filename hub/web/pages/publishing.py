@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hub.policy.agreement import Agreement
     from hub_schemas import Contract
 
-__all__ = ["DatasetLine", "DatasetPage", "DatasetsPage", "DeliveryLine", "DeliveryPage", "FaultLine"]
+__all__ = ["DatasetLine", "DatasetPage", "DatasetsPage", "DeliveriesPage", "DeliveryLine", "DeliveryPage", "FaultLine"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,10 @@ class DatasetsPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetPage(Page):
-    """One dataset: its contract in words, its versions (newest first), deliveries, and who may use it."""
+    """One dataset: its contract in words, its versions (newest first), deliveries, and who may use it.
+
+    deliveries are None for those who may not know of them.
+    """
 
     template: ClassVar[str] = "pages/dataset.html"
     section: ClassVar[str] = "datasets"
@@ -83,13 +86,29 @@ class DatasetPage(Page):
     organisation: str
     contract: Contract
     versions: tuple[Version, ...] = ()
-    deliveries: tuple[DeliveryLine, ...] = ()
+    deliveries: tuple[DeliveryLine, ...] | None = ()
     agreements: tuple[Agreement, ...] = ()
 
     @property
     def title(self) -> str:
         """Heading."""
         return self.dataset.title
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveriesPage(Page):
+    """Deliveries, newest first; older is the place to go on from, None on the last page."""
+
+    template: ClassVar[str] = "pages/deliveries.html"
+    section: ClassVar[str] = "deliveries"
+
+    deliveries: tuple[DeliveryLine, ...]
+    older: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Heading."""
+        return "Deliveries"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +120,7 @@ class DeliveryPage(Page):
     """
 
     template: ClassVar[str] = "pages/delivery.html"
-    section: ClassVar[str] = "datasets"
+    section: ClassVar[str] = "deliveries"
 
     delivery: Delivery
     dataset: Dataset

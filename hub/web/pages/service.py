@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
-    from hub.web.forms import CodeForm, SignInForm
+    from hub.web.forms import SignInForm
 
-__all__ = ["AccountPage", "CodePage", "ErrorPage", "SignInPage", "TextPage", "error_page"]
+__all__ = ["AccountPage", "ErrorPage", "SignInPage", "TextPage", "error_page"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignInPage(Page):
-    """Signing in: with a local account, or with a provider (name, address to go to)."""
+    """Signing in with a local account."""
 
     template: ClassVar[str] = "pages/sign_in.html"
 
     form: SignInForm
-    providers: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -30,36 +29,17 @@ class SignInPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodePage(Page):
-    """The second step of signing in: the code of an authenticator app."""
-
-    template: ClassVar[str] = "pages/sign_in_code.html"
-
-    form: CodeForm
-
-    @property
-    def title(self) -> str:
-        """Heading."""
-        return "Enter your security code"
-
-
-@dataclass(frozen=True, kw_only=True)
 class AccountPage(Page):
-    """Who I am.
-
-    permissions are in words ("read the audit log"); second_factor is None where it is not known.
-    """
+    """Who I am; permissions are in words ("read the audit log")."""
 
     template: ClassVar[str] = "pages/account.html"
     section: ClassVar[str] = "account"
 
     name: str
-    username: str
     organisation: str
     roles: tuple[str, ...]
     permissions: tuple[str, ...]
     session_minutes: int
-    second_factor: bool | None = None
 
     @property
     def title(self) -> str:
@@ -107,7 +87,6 @@ class ErrorPage(Page):
     paragraphs: tuple[str, ...]
     detail: str = ""
     request_id: str = ""
-    fields: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -128,7 +107,7 @@ _ERRORS: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
         ("You are not signed in, or you were signed out after a while without activity.",),
     ),
     403: (
-        "You may not see this page",
+        "You may not do this",
         ("Your role or your agreements do not allow this. Nothing was shown to you.",),
     ),
     404: (
@@ -161,10 +140,15 @@ _ERRORS: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
 def error_page(status: int, detail: str = "", request_id: str = "") -> ErrorPage:
     """The page for an HTTP status.
 
-    detail is the hub's own sentence about this case, never an exception's text.
+    detail is the hub's own sentence about this case, never an exception's text; it stands in place of what is said
+    in general.
     """
     known = status if status in _ERRORS else (400 if status < 500 else 500)
     heading, paragraphs = _ERRORS[known]
     return ErrorPage(
-        status=status, heading=heading, paragraphs=paragraphs, detail=detail, request_id=request_id
+        status=status,
+        heading=heading,
+        paragraphs=() if detail else paragraphs,
+        detail=detail,
+        request_id=request_id,
     )

@@ -1,0 +1,140 @@
+"""Datasets, deliveries and their quarantine reports."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import request
+
+from hub.errors import Invalid
+from hub.policy.roles import Permission
+from hub.web import pages
+from hub.web.rendering import render
+from hub.web.sessions import me
+from hub.web.views.common import csv_response, i_may, organisations
+from hub.workflows import agreeing, overview
+
+if TYPE_CHECKING:
+    from hub.catalogue.store import Dataset
+    from hub.intake.store import Delivery
+    from hub.policy.agreement import Agreement
+    from hub.workflows.hub import Hub
+
+__all__ = ["VIEWS"]
+
+_MOST_DATASETS = 1000
+_MOST_FAULTS = 100
+_PAGE = 50
+
+
+def datasets(hub: Hub) -> Any:
+    """All datasets with what they hold now."""
+    lines = [
+        pages.DatasetLine(
+            item.id, item.contract, item.title, home.name, version.rows if version else None,
+            version.number if version else None, version.accepted_at if version else None,
+            version.period_start if version else None, version.period_end if version else None,
+        )
+        for item, home, version in overview.datasets_page(hub, me(), limit=_MOST_DATASETS)
+    ]  # fmt: skip
+    lines.sort(key=lambda line: (line.organisation.casefold(), line.title.casefold()))
+    return render(pages.DatasetsPage(datasets=tuple(lines)))
+
+
+def dataset(hub: Hub, dataset_id: str) -> Any:
+    """One dataset: its contract in words, its versions, and who may use it."""
+    found = overview.dataset_page(hub, me(), dataset_id)
+    deliveries = found.deliveries
+    return render(
+        pages.DatasetPage(
+            dataset=found.dataset,
+            organisation=found.organisation.name,
+            contract=found.contract,
+            versions=tuple(found.versions),
+            deliveries=None
+            if deliveries is None
+            else tuple(_line(item, found.dataset, found.organisation.name) for item in deliveries),
+            agreements=_agreements_on(hub, found.dataset.contract),
+        )
+    )
+
+
+def _agreements_on(hub: Hub, contract: str) -> tuple[Agreement, ...]:
+    if not i_may(Permission.READ_AGREEMENTS):
+        return ()
+    return tuple(item for item in agreeing.list_agreements(hub, me()) if item.columns_of(contract))
+
+
+def deliveries(hub: Hub) -> Any:
+    """Deliveries, newest first."""
+    found = overview.deliveries(hub, me(), before=_moment(request.args.get("before")), limit=_PAGE + 1)
+    names = organisations(hub, me())
+    shown = found[:_PAGE]
+    return render(
+        pages.DeliveriesPage(
+            deliveries=tuple(_line(item, dataset, names[item.organisation_id].name) for item, dataset in shown),
+            older=_text(shown[-1][0]) if len(found) > _PAGE else None,
+        )
+    )
+
+
+def _line(item: Delivery, dataset: Dataset, organisation: str) -> pages.DeliveryLine:
+    return pages.DeliveryLine(
+        item.id, dataset.title, organisation, item.state, item.sent, item.accepted, item.refused, item.created_at
+    )
+
+
+def _text(item: Delivery) -> str:
+    """From where the list of deliveries goes on, as it stands in an address."""
+    place = json.dumps([item.created_at.isoformat(), item.id])
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _moment(text: str | None) -> tuple[datetime, str] | None:
+    if text is None:
+        return None
+    try:
+        at, delivery_id = json.loads(urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or not str(delivery_id).isalnum():
+            raise ValueError("not one of ours")
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise Invalid("This address is not one that the hub gave. Open the list of deliveries anew.") from None
+    return moment, str(delivery_id)
+
+
+def delivery(hub: Hub, delivery_id: str) -> Any:
+    """One delivery with its quarantine report."""
+    found = overview.delivery_page(hub, me(), delivery_id)
+    return render(
+        pages.DeliveryPage(
+            delivery=found.delivery,
+            dataset=found.dataset,
+            organisation=found.organisation.name,
+            connector=found.sender,
+            refusal_threshold=found.contract.refusal_threshold,
+            version=found.version,
+            fault_counts=tuple(found.faults),
+            faults=_first_faults(hub, delivery_id) if found.faults else (),
+        )
+    )
+
+
+def _first_faults(hub: Hub, delivery_id: str) -> tuple[pages.FaultLine, ...]:
+    rows = overview.faults(hub, me(), delivery_id).slice(0, _MOST_FAULTS).to_pylist()
+    return tuple(pages.FaultLine(**row) for row in rows)
+
+
+def delivery_faults(hub: Hub, delivery_id: str) -> Any:
+    """All faults of a delivery as CSV."""
+    return csv_response(overview.faults(hub, me(), delivery_id), f"faults-{delivery_id[:8]}")
+
+
+VIEWS = {
+    "datasets": datasets, "dataset": dataset, "deliveries": deliveries, "delivery": delivery,
+    "delivery_faults": delivery_faults,
+}  # fmt: skip
