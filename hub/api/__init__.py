@@ -21,8 +21,8 @@ __all__ = ["register_api"]
 _DESCRIPTION = """\
 Departments publish datasets, operators register organisations, analysts run plugins.
 
-Machines sign in with OAuth 2.0 client credentials and `private_key_jwt` (RFC 7523) at `/oauth/token` and send the
-access token as a bearer token. Errors are problem details (RFC 9457). Lists are paged with an opaque `cursor`. Moments
+Machines sign in with OAuth 2.0 client credentials and private_key_jwt (RFC 7523) at /oauth/token and send the
+access token as a bearer token. Errors are problem details (RFC 9457). Lists are paged with an opaque cursor. Moments
 are ISO 8601 in UTC.
 """
 

@@ -91,6 +91,6 @@ def _revision(database: Database) -> str | None:
 def _refuse_newer(found: str | None) -> None:
     if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
         raise ConfigurationError(
-            f"The hub's database is at version {found}, which this hub does not know: a newer hub made it. Install that "
-            "version of the hub, or give another database_url."
+            f"The hub's database is at version {found}, which this hub does not know: a newer hub made it. Install "
+            "that version of the hub, or give another database_url."
         )

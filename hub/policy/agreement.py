@@ -189,7 +189,7 @@ def load_agreement(text: str) -> Agreement:
 def _strange(value: Any) -> bool:
     """Whether a text in it holds half a character or a control character: it could not be stored or shown."""
     if isinstance(value, str):
-        return any(ord(char) < 32 and char not in "\n\t" or 0xD800 <= ord(char) <= 0xDFFF for char in value)
+        return any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in value)
     if isinstance(value, dict):
         return any(_strange(item) for pair in value.items() for item in pair)
     return isinstance(value, list) and any(_strange(item) for item in value)

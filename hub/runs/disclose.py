@@ -31,8 +31,8 @@ def check_output(table: pa.Table, output: Output, minimum_count: int, round_to: 
 
     `person` outputs stay as they are: they never leave the hub as a table. `open` outputs hold no personal data.
     In `aggregate` outputs each count from 1 to `minimum_count` - 1, and zero, which tells as much, and one that is
-    missing, is removed with every other number of its row (what a row is about is told by texts and dates); other counts
-    are rounded to `round_to`.
+    missing, is removed with every other number of its row (what a row is about is told by texts and dates); other
+    counts are rounded to `round_to`.
     """
     if output.disclosure != "aggregate" or not output.count_columns:
         notes = {

@@ -47,12 +47,11 @@ def _named(weekday: str) -> str:
         if match is None:
             names.append(item)  # a name, * or */2: the same for both
             continue
-        first, last, step = (int(part) if part else None for part in match.groups())
-        assert first is not None
-        end = last if last is not None else 7 if step else first
+        first, last, step = match.groups()
+        end = last or ("7" if step else first)
         if end < first:
             raise ValueError(f"the weekdays {item} end before they begin")
-        names += [_DAYS[number] for number in range(first, end + 1, step or 1)]
+        names += _DAYS[int(first) : int(end) + 1 : int(step or 1)]
     return ",".join(names)
 
 

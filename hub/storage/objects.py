@@ -194,7 +194,7 @@ def shown(root: str) -> str:
 
 def _make_private(folder: Path) -> None:
     """Make a folder and those above it that are missing, all for the hub's user only."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True, mode=0o700)
 

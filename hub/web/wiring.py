@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, redirect, url_for
@@ -34,7 +34,13 @@ def register_web(app: Flask, hub: Hub) -> None:
         # Machines send a bearer token with each request; no browser adds that by itself.
         if (blueprint.url_prefix or "").startswith(("/api", "/oauth")):
             protect.exempt(blueprint)
-    install(app, lambda: _shell(hub), hub.settings.schedule_timezone)
+
+    @cache
+    def unsandboxed() -> bool:
+        """Whether plugins run without a sandbox; tried out once, and only where an operator allowed that."""
+        return hub.settings.allow_unsandboxed_plugins and hub.sandbox().isolation().level == "none"
+
+    install(app, lambda: _shell(hub, unsandboxed()), hub.settings.schedule_timezone)
 
     def guard(route: Route) -> Response | None:
         """Nobody goes on without a session, nor without the permission that the page needs."""
@@ -57,7 +63,7 @@ def _with_hub(view: Callable[..., Any], hub: Hub) -> Callable[..., Any]:
     return bound
 
 
-def _shell(hub: Hub) -> pages.Shell:
+def _shell(hub: Hub, unsandboxed: bool) -> pages.Shell:
     """What stands around every page, error pages included: so nothing here may fail."""
     settings = hub.settings
     user, offered = None, frozenset[str]()
@@ -69,7 +75,6 @@ def _shell(hub: Hub) -> pages.Shell:
             )
     except HubError:
         pass  # the database is away: the page is shown as to a stranger
-    unsandboxed = settings.allow_unsandboxed_plugins and hub.sandbox().isolation().level == "none"
     return pages.Shell(settings.name, user, offered, settings.synthetic, unsandboxed, settings.crown)
 
 

@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 
 from hub.web.text import number
 
-__all__ = ["ANSWERS", "STATES", "act", "acts", "ago", "cell", "day", "duration", "moment", "period", "state_tag"]
+__all__ = [
+    "ANSWERS",
+    "STATES",
+    "act",
+    "acts",
+    "ago",
+    "cell",
+    "day",
+    "duration",
+    "moment",
+    "period",
+    "state_tag",
+]
 
 #: State -> (words, colour of the GOV.UK tag).
 STATES: Final[dict[str, tuple[str, str]]] = {

@@ -118,7 +118,9 @@ def read_result(hub: Hub, principal: Principal, result_id: str, *, preview_rows:
         }
         reviews = may(principal.roles, Permission.REVIEW_RESULTS)
         mine = principal.reference in _authors(session, run)
-        events = tuple(event for state, event in RESULT_TRANSITIONS if state is result.state) if reviews else ()
+        events = (
+            tuple(event for state, event in RESULT_TRANSITIONS if state is result.state) if reviews else ()
+        )
         shown = ShownResult(
             run, result, Report.from_json(json.loads(raw)), runs.get_plugin(session, run.plugin), previews,
             who(session, result.decided_by) if result.decided_by else "",

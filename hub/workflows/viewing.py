@@ -203,7 +203,9 @@ def _contacts(
     for version in sorted(linked, key=lambda item: item.dataset_id):
         contract = catalogue.contract_by_digest(session, version.contract_digest)
         sent.add(contract.id)
-        home = identities.organisation(session, catalogue.dataset(session, version.dataset_id).organisation_id)
+        home = identities.organisation(
+            session, catalogue.dataset(session, version.dataset_id).organisation_id
+        )
         title = f"{home.name}: {contract.title}"
         decision = decide(_asked(hub, principal, contract.id, agreement.id), [agreement])
         if decision.grant is None:
@@ -230,7 +232,13 @@ def _title(session: Any, contract_id: str) -> str:
 
 
 def _rows(
-    hub: Hub, session: Any, version: Version, contract: Contract, home: str, mine: dict[int, str], grant: Grant
+    hub: Hub,
+    session: Any,
+    version: Version,
+    contract: Contract,
+    home: str,
+    mine: dict[int, str],
+    grant: Grant,
 ) -> Contact | None:
     if not mine:
         return None

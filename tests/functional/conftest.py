@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.callers import client_of
-from support.hubs import make_hub, migrate
-from support.staged import Staged, stage_all
 
 from hub.app import create_app
 from hub.policy.roles import ROLES
+from support.callers import client_of
+from support.hubs import make_hub, migrate
+from support.staged import Staged, stage_all
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.callers import ASSERTION_TYPE, b64, client_of
-from support.hubs import principal_of
-from support.staged import AGREEMENT, CONTRACT, ROWS, Staged
 from werkzeug.test import TestResponse
 
 from hub.app import create_app
 from hub.policy.roles import ROLES
 from hub.workflows.hub import Hub
+from support.callers import ASSERTION_TYPE, b64, client_of
+from support.hubs import principal_of
+from support.staged import AGREEMENT, CONTRACT, ROWS, Staged
 
 NUL, HALF = "a\0b", "a\ud800b"
 _KEY = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
@@ -126,8 +126,22 @@ def test_a_cursor_that_the_hub_did_not_give_is_refused_or_finds_nothing(
         assert "cursor" in _refused(response, 422)
 
 
-@pytest.mark.parametrize("query", ["cursor=%00", "cursor=%F0%9F", "cursor=***", "cursor=" + "A" * 501, "cursor=W1tb",
-                                   "limit=0", "limit=501", "limit=-1", "limit=x", "limit=1e3", "limit=" + "9" * 5000])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=%00",
+        "cursor=%F0%9F",
+        "cursor=***",
+        "cursor=" + "A" * 501,
+        "cursor=W1tb",
+        "limit=0",
+        "limit=501",
+        "limit=-1",
+        "limit=x",
+        "limit=1e3",
+        "limit=" + "9" * 5000,
+    ],
+)
 def test_odd_paging_is_refused(api: FlaskClient, as_role: Callable[..., dict[str, str]], query: str) -> None:
     _refused(api.get(f"/api/v1/runs?{query}", headers=as_role("analyst")), 422)
 
@@ -142,8 +156,20 @@ def test_a_cursor_of_one_list_does_not_open_another(
 
 
 @pytest.mark.parametrize(
-    "odd", ["%00", "%FF", "%ED%A0%80", "..", "%2e%2e", "%2e%2e%5c", "%0d%0aSet-Cookie:x", "'%20OR%201=1--", "%F0%9F%92%A9", "x" * 3000]
-)  # fmt: skip
+    "odd",
+    [
+        "%00",
+        "%FF",
+        "%ED%A0%80",
+        "..",
+        "%2e%2e",
+        "%2e%2e%5c",
+        "%0d%0aSet-Cookie:x",
+        "'%20OR%201=1--",
+        "%F0%9F%92%A9",
+        "x" * 3000,
+    ],
+)
 def test_odd_ids_in_addresses_find_nothing(
     api: FlaskClient, staged: Staged, as_role: Callable[..., dict[str, str]], odd: str
 ) -> None:
@@ -216,9 +242,23 @@ def test_an_agreement_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize(
-    "cron", ["", "@daily", "* * * *", "61 * * * *", "0 0 30 2 *", "0 0 31 4 *", "1-0 * * * *", "*/0 * * * *", "0 6 * * 5-1",
-             "0 6 * * 9", "\x01 * * * *", "a b c d e", "0" * 101]
-)  # fmt: skip
+    "cron",
+    [
+        "",
+        "@daily",
+        "* * * *",
+        "61 * * * *",
+        "0 0 30 2 *",
+        "0 0 31 4 *",
+        "1-0 * * * *",
+        "*/0 * * * *",
+        "0 6 * * 5-1",
+        "0 6 * * 9",
+        "\x01 * * * *",
+        "a b c d e",
+        "0" * 101,
+    ],
+)
 def test_times_that_cannot_be_followed_are_refused(
     api: FlaskClient, as_role: Callable[..., dict[str, str]], cron: str
 ) -> None:
@@ -298,13 +338,34 @@ def test_both_databases_refuse_what_one_of_them_cannot_store(hub: Hub) -> None:
     for value in (NUL, HALF):
         for path, body in (
             ("organisations", {"slug": "fresh", "name": value}),
-            ("users", {"username": "sam", "name": value, "organisation": "police", "roles": ["analyst"], "password": "p" * 12}),
-            ("users", {"username": "sam", "name": "x", "organisation": value, "roles": ["analyst"], "password": "p" * 12}),
-            ("clients", {"organisation": "police", "name": value, "roles": ["connector"], "signing_key": _KEY}),
+            (
+                "users",
+                {
+                    "username": "sam",
+                    "name": value,
+                    "organisation": "police",
+                    "roles": ["analyst"],
+                    "password": "p" * 12,
+                },
+            ),
+            (
+                "users",
+                {
+                    "username": "sam",
+                    "name": "x",
+                    "organisation": value,
+                    "roles": ["analyst"],
+                    "password": "p" * 12,
+                },
+            ),
+            (
+                "clients",
+                {"organisation": "police", "name": value, "roles": ["connector"], "signing_key": _KEY},
+            ),
             ("runs", {"plugin": value, "agreement": value}),
             ("agreements", {"text": AGREEMENT + value}),
             ("enrolments", {"code": value, "name": "x", "signing_key": _KEY}),
-        ):  # fmt: skip
+        ):
             _refused(api.post(f"/api/v1/{path}", json=body, headers=headers), 400)
         claims = b64(json.dumps({"sub": value, "iss": value}).encode())
         form = {

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.callers import client_of
-from support.hubs import principal_of
-from support.staged import AGREEMENT, CONTRACT, Staged
 from werkzeug.test import TestResponse
 
 from hub.policy.roles import ROLES, Permission, may
+from support.callers import client_of
+from support.hubs import principal_of
+from support.staged import AGREEMENT, CONTRACT, Staged
 
 #: What needs no token: signing in, and what a connector must know before it can.
 OPEN = {
@@ -283,3 +283,13 @@ def test_lists_are_read_to_their_end_page_by_page(
         cursor = page["next"]
     assert [entry["id"] for entry in whole] == [number for number in seen if number <= whole[0]["id"]]
     assert principal_of(staged.hub, "police")  # the hub is there for other tests
+
+
+def test_the_documentation_page_shows_every_operation(api: FlaskClient, app: Any) -> None:
+    page = api.get("/api/docs")
+    assert page.status_code == 200
+    assert page.content_type.startswith("text/html")
+    text = page.get_data(as_text=True)
+    for _, path in _operations(app) - {("GET", "/api/openapi.json"), ("GET", "/api/docs")}:
+        assert path in text, path
+    assert "<script" not in text

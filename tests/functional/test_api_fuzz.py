@@ -17,9 +17,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from structlog.testing import capture_logs
-from support.staged import Staged
 
 from hub.policy.roles import ROLES
+from support.staged import Staged
 
 EXAMPLES = 12  # for each of about forty operations, twice
 CHECKS = [

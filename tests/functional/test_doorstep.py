@@ -3,19 +3,21 @@
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from support.staged import Staged
 
 from hub.app import create_app
 from hub.doorstep.serving import Server
 from hub.errors import ConfigurationError
 from hub.workflows.hub import Hub
+from support.staged import Staged
 
 ID = re.compile(r"[0-9a-f]{32}")
 
@@ -195,6 +197,28 @@ def test_a_server_says_where_it_listens_and_leaves_nothing_behind(sqlite_hub: Hu
     assert server.port > 0
     server.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "hub-server"]
+
+
+def test_a_request_in_hand_is_answered_before_the_server_stops(sqlite_hub: Hub) -> None:
+    import httpx
+
+    begun = threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        time.sleep(0.5)
+        return "done " * 100_000
+
+    settings = replace(sqlite_hub.settings, port=0)
+    app = create_app(settings, sqlite_hub)
+    app.add_url_rule("/slow", view_func=slow)
+    server = Server(app, settings)
+    server.start()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.get, f"{server.url}/slow", trust_env=False, timeout=20)
+        assert begun.wait(20)
+        server.stop()
+        assert answer.result().text == "done " * 100_000
 
 
 def test_a_served_hub_answers_over_http_and_stops(sqlite_hub: Hub) -> None:

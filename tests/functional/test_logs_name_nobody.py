@@ -6,24 +6,34 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.callers import client_of
-from support.hubs import principal_of
-from support.logs import logged
-from support.sealing import Sender
-from support.staged import FakeSandbox
 
 from hub.app import create_app
 from hub.workflows import enrolling
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import library
+from support.callers import client_of
+from support.hubs import principal_of
+from support.logs import logged
+from support.sealing import Sender
+from support.staged import FakeSandbox
 
 CONTRACT = library.load("housing.tenancies")
 PERSON = {
-    "tenancy_id": "T-CANARY-1", "person_number": "1", "forename": "Ermintrude", "surname": "Canaryfeather",
-    "date_of_birth": "1948-06-05", "uprn": "100012345678", "address": "14 Canary Row", "postcode": "LS1 4AP",
-    "tenure": "council", "weekly_rent": "123.45", "arrears": "6789.01", "notice_served": "true", "start_date": "2001-02-03",
-}  # fmt: skip
+    "tenancy_id": "T-CANARY-1",
+    "person_number": "1",
+    "forename": "Ermintrude",
+    "surname": "Canaryfeather",
+    "date_of_birth": "1948-06-05",
+    "uprn": "100012345678",
+    "address": "14 Canary Row",
+    "postcode": "LS1 4AP",
+    "tenure": "council",
+    "weekly_rent": "123.45",
+    "arrears": "6789.01",
+    "notice_served": "true",
+    "start_date": "2001-02-03",
+}
 AT_FAULT = PERSON | {
     "person_number": "2",
     "forename": "Zebediah",
@@ -32,9 +42,20 @@ AT_FAULT = PERSON | {
 }
 PASSWORD = "canary-in-a-coal-mine"
 CANARIES = [
-    "CANARY", "Ermintrude", "Canaryfeather", "1948-06-05", "5 June 1948", "100012345678", "LS1 4AP", "6789.01", "Zebediah",
-    PASSWORD, "coal", "Wilhelmina", "visit of the canary",
-]  # fmt: skip
+    "CANARY",
+    "Ermintrude",
+    "Canaryfeather",
+    "1948-06-05",
+    "5 June 1948",
+    "100012345678",
+    "LS1 4AP",
+    "6789.01",
+    "Zebediah",
+    PASSWORD,
+    "coal",
+    "Wilhelmina",
+    "visit of the canary",
+]
 
 
 def test_no_line_of_a_whole_delivery_names_anybody(sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask.testing import FlaskClient
-from support.callers import ASSERTION_TYPE, Client, b64, client_of, jws
 from werkzeug.test import TestResponse
 
 from hub.app import create_app
 from hub.identity.tokens import TokenIssuer
 from hub.workflows import enrolling
 from hub.workflows.hub import Hub
+from support.callers import ASSERTION_TYPE, Client, b64, client_of, jws
 
 
 @pytest.fixture
@@ -116,9 +116,15 @@ def test_no_header_can_bring_another_key(ask: Callable[..., TestResponse], clien
     thief = Ed25519PrivateKey.generate()
     jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64(thief.public_key().public_bytes_raw())}
     for header in (
-        {"jwk": jwk}, {"jku": "http://127.0.0.1:1/jwks.json"}, {"x5u": "http://127.0.0.1:1/"}, {"kid": "../../keyring.json"},
-        {"kid": "/dev/null"}, {"kid": "x' UNION SELECT '{}' --"}, {"kid": jwk}, {"x5c": ["MIIB"]},
-    ):  # fmt: skip
+        {"jwk": jwk},
+        {"jku": "http://127.0.0.1:1/jwks.json"},
+        {"x5u": "http://127.0.0.1:1/"},
+        {"kid": "../../keyring.json"},
+        {"kid": "/dev/null"},
+        {"kid": "x' UNION SELECT '{}' --"},
+        {"kid": jwk},
+        {"x5c": ["MIIB"]},
+    ):
         _refused(ask(jws({"alg": "Ed25519", "typ": "JWT"} | header, client.claims(), thief.sign)))
     assert ask(client.assertion({"kid": "../../keyring.json"})).status_code == 200, (
         "a kid decides nothing here"

@@ -11,17 +11,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
-from support.staged import FakeSandbox, Staged, stage
 
-from hub.errors import Conflict, Invalid
+from hub.errors import Conflict
 from hub.runs import store as runs
 from hub.runs.states import RunState
 from hub.runs.store import Run, Schedule
 from hub.scheduler import leader as leading
 from hub.scheduler.leader import Leader
-from hub.scheduler.times import check_times, cron_trigger
 from hub.workflows import agreeing, running, scheduling, work
 from hub.workflows.hub import Hub
+from support.staged import FakeSandbox, Staged, stage
 
 LONDON = ZoneInfo("Europe/London")
 PATIENCE = 30.0  # seconds; a busy machine may take its time, an idle one is done in a fraction of one
@@ -321,55 +320,6 @@ def test_work_in_hand_is_finished_and_led_before_the_leader_stops(
     leader.stop()
     assert renewed[-1] > slow.ended - 0.3
     assert [run.state for run in _runs(staged)] == [RunState.SUCCEEDED]
-
-
-# ---- times
-
-
-def _next(cron: str, after: datetime, count: int) -> list[str]:
-    trigger, found, moment = cron_trigger(cron, "Europe/London"), [], after
-    for _ in range(count):
-        moment = trigger.get_next_fire_time(None, moment + timedelta(seconds=1))
-        assert moment is not None
-        found.append(moment.strftime("%a %H:%M"))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("weekday", "days"),
-    [
-        ("0", "Sun Sun"), ("7", "Sun Sun"), ("1", "Mon Mon"), ("1-5", "Mon Tue Wed Thu Fri Mon"), ("6,0", "Sat Sun Sat"),
-        ("0-2", "Mon Tue Sun Mon"), ("5-7", "Fri Sat Sun Fri"), ("1-5/2", "Mon Wed Fri Mon"), ("MON-FRI", "Mon Tue Wed Thu Fri Mon"),
-        ("sun", "Sun Sun"), ("*", "Mon Tue Wed Thu Fri Sat Sun Mon"), ("MON,3", "Mon Wed Mon"), ("1/2", "Mon Wed Fri Sun Mon"),
-    ],
-)  # fmt: skip
-def test_weekdays_are_counted_as_cron_counts_them(weekday: str, days: str) -> None:
-    """Sunday is 0 and 7 (POSIX crontab(5)); APScheduler by itself would take 0 for Monday."""
-    monday = datetime(2026, 6, 1, 5, 0, tzinfo=LONDON)
-    names = [found.split()[0] for found in _next(f"0 6 * * {weekday}", monday, len(days.split()))]
-    assert names == days.split()
-
-
-def test_times_are_read_where_the_hub_is_in_summer_and_winter() -> None:
-    trigger = cron_trigger("0 6 * * *", "Europe/London")
-    for day, hour in ((datetime(2026, 7, 1, tzinfo=UTC), 5), (datetime(2026, 12, 1, tzinfo=UTC), 6)):
-        found = trigger.get_next_fire_time(None, day)
-        assert found is not None
-        assert found.astimezone(UTC).hour == hour
-
-
-@pytest.mark.parametrize(
-    "cron", ["0 6 * * MON", "*/15 * * * *", "0 0 1 1 *", "0 0 29 2 *", "5,35 8-17 * * 1-5"]
-)
-def test_times_that_come_are_taken(cron: str) -> None:
-    check_times(cron)
-
-
-@pytest.mark.parametrize("cron", ["", "x", "@daily", "0 6 * *", "0 6 * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
-                                  "* * * * 8", "* * * * 5-1", "*/0 * * * *", "1-0 * * * *", "0 0 30 2 *", "0 0 31 6 *"])  # fmt: skip
-def test_times_that_cannot_be_followed_or_never_come_are_refused(cron: str) -> None:
-    with pytest.raises(Invalid, match=r"five fields|never come"):
-        check_times(cron)
 
 
 def test_pausing_what_is_not_there_is_not_found(staged: Staged) -> None:

@@ -287,7 +287,9 @@ def test_a_manifest_changed_in_the_database_is_noticed(hub: Hub, sender: Sender)
     sent = sender.send(sender.pack(CONTRACT, GOOD))
     with hub.database.write() as session:
         session.execute(
-            text("UPDATE deliveries SET manifest = replace(manifest, 'tests.csv', 'other.csv') WHERE id = :id"),
+            text(
+                "UPDATE deliveries SET manifest = replace(manifest, 'tests.csv', 'other.csv') WHERE id = :id"
+            ),
             {"id": sent.id},
         )
     drain(hub)

@@ -61,12 +61,9 @@ def test_two_accounts_cannot_differ_in_capitals_only(database: Database) -> None
         "INSERT INTO users (id, username, name, organisation_id, roles, password_hash, active, created_at) "
         "VALUES (:id, :name, 'x', 'o', '', '', true, '2026-01-01 00:00:00+00:00')"
     )
+    home = "INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'o', 'o', '2026-01-01 00:00:00+00:00')"
     with pytest.raises(Conflict), database.write() as session:
-        session.execute(
-            text(
-                "INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'o', 'o', '2026-01-01 00:00:00+00:00')"
-            )
-        )
+        session.execute(text(home))
         for number, name in enumerate(("Sam", "sAM")):
             session.execute(text(account), {"id": str(number), "name": name})
 
@@ -150,7 +147,7 @@ def test_a_database_that_a_newer_hub_made_is_left_alone(database: Database) -> N
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for act in (migrations.require_current, migrations.upgrade):
-        with pytest.raises(ConfigurationError, match="version 9999.*newer hub made it"):
+        with pytest.raises(ConfigurationError, match=r"version 9999.*newer hub made it"):
             act(database)
     with database.read() as session:
         assert session.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"

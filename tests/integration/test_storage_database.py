@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import Integer, String, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from support.databases import PostgresDatabases
-from support.postgres import PostgresServer
 
 from hub.errors import ConfigurationError, Conflict, Invalid, Unavailable
 from hub.storage.database import Database, UtcDateTime, utc_now
 from hub.storage.ids import new_id
+from support.databases import PostgresDatabases
+from support.postgres import PostgresServer
 
 
 class Base(DeclarativeBase):
@@ -219,7 +219,8 @@ def test_a_server_that_goes_away_and_comes_back_is_noticed(postgres: Database) -
     with database.write() as session:
         session.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
     database.ping()

@@ -5,10 +5,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.s3 import CREDENTIALS, S3Server
 
 from hub.errors import ConfigurationError, NotFound, Unavailable
 from hub.storage.objects import ObjectStore
+from support.s3 import CREDENTIALS, S3Server
 
 
 @pytest.fixture

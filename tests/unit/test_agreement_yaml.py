@@ -7,17 +7,30 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from support.checkout import ROOT
-from support.staged import AGREEMENT
 
 from hub.errors import Invalid
 from hub.policy.agreement import OPERATIONS, TRANSITIONS, Agreement, AgreementState, load_agreement, move
+from support.checkout import ROOT
+from support.staged import AGREEMENT
 
 SHIPPED = sorted((ROOT / "hub" / "demo" / "agreements").glob("*.yaml"))
 REQUIRED = (
-    "id", "title", "purpose", "legal_power", "objective", "public_benefit", "lawful_basis", "controllers", "organisations",
-    "operations", "datasets", "start", "end", "retention_days", "contact",
-)  # fmt: skip
+    "id",
+    "title",
+    "purpose",
+    "legal_power",
+    "objective",
+    "public_benefit",
+    "lawful_basis",
+    "controllers",
+    "organisations",
+    "operations",
+    "datasets",
+    "start",
+    "end",
+    "retention_days",
+    "contact",
+)
 
 
 def _changed(**changes: object) -> str:
@@ -55,19 +68,37 @@ def test_what_is_missing_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"id": "Not An Id"}, "id"), ({"id": "x\n"}, "id"), ({"id": "a" * 65}, "id"), ({"title": ""}, "title"), ({"title": "x" * 4001}, "title"),
-        ({"title": 7}, "title"), ({"operations": ["sell"]}, "operations"), ({"operations": []}, "operations"),
-        ({"operations": "run plugin"}, "operations"), ({"controllers": []}, "controllers"), ({"organisations": [""]}, "organisations"),
-        ({"datasets": []}, "datasets"), ({"datasets": [{"contract": "a.b", "columns": []}]}, "datasets"),
-        ({"datasets": [{"contract": "a.b", "columns": "*"}]}, "datasets"), ({"datasets": [{"contract": "a.b", "columns": ["x"], "all": True}]}, "datasets"),
-        ({"start": "2026-13-45"}, "start"), ({"start": "2026-01-01T00:00:00"}, "start"), ({"start": 20260101}, "start"),
-        ({"end": "2025-12-31"}, "end"), ({"retention_days": 0}, "retention_days"), ({"retention_days": "730"}, "retention_days"),
-        ({"retention_days": 1.5}, "retention_days"), ({"retention_days": True}, "retention_days"), ({"minimum_count": 0}, "minimum_count"),
-        ({"round_to": 0}, "round_to"), ({"state": "active"}, "state"), ({"approved_by": "me"}, "approved_by"),
+        ({"id": "Not An Id"}, "id"),
+        ({"id": "x\n"}, "id"),
+        ({"id": "a" * 65}, "id"),
+        ({"title": ""}, "title"),
+        ({"title": "x" * 4001}, "title"),
+        ({"title": 7}, "title"),
+        ({"operations": ["sell"]}, "operations"),
+        ({"operations": []}, "operations"),
+        ({"operations": "run plugin"}, "operations"),
+        ({"controllers": []}, "controllers"),
+        ({"organisations": [""]}, "organisations"),
+        ({"datasets": []}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": []}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": "*"}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": ["x"], "all": True}]}, "datasets"),
+        ({"start": "2026-13-45"}, "start"),
+        ({"start": "2026-01-01T00:00:00"}, "start"),
+        ({"start": 20260101}, "start"),
+        ({"end": "2025-12-31"}, "end"),
+        ({"retention_days": 0}, "retention_days"),
+        ({"retention_days": "730"}, "retention_days"),
+        ({"retention_days": 1.5}, "retention_days"),
+        ({"retention_days": True}, "retention_days"),
+        ({"minimum_count": 0}, "minimum_count"),
+        ({"round_to": 0}, "round_to"),
+        ({"state": "active"}, "state"),
+        ({"approved_by": "me"}, "approved_by"),
         ({"operations": ["read person"]}, "operations"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(changes: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_agreement(_changed(**changes))
@@ -77,16 +108,34 @@ def test_what_is_wrong_is_named(changes: dict[str, object], field: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "mapping"), ("just words", "mapping"), ("[1, 2]", "mapping"), ("null", "mapping"), ("a: b: c", "line 1"), ("a: [", "line"),
-        ("---\na: 1\n---\nb: 2", "cannot be used"), ("\x07", "cannot be used"), ("[" * 5000, "deep"), ("{a: " * 5000, "deep"),
-        ("a: !!python/object/apply:os.system [ls]", "cannot be used"), ("a: !!python/name:os.system", "cannot be used"),
-        ("a: &x [1]\nb: *x", "aliases"), ("a: &x {b: 1}\nc:\n  <<: *x", "aliases"), ("? [a]\n: b", "keys must be text"), ("7: x", "keys must be text"),
-        ("a: 1\na: 2", "stands twice"), ("x: " + "9" * 5000, "number too long"), ("x: .nan", "NaN"), ('x: "a\\0b"', "cannot be printed"),
-        ('x: "a\\ud800b"', "cannot be printed"), ('x: ["\\e[2J"]', "cannot be printed"), ('"\\0": 1', "cannot be printed"),
-        ("x: " + "a" * 200_001, "at most"), ("\n".join(f"k{n}: 1" for n in range(30_000)), "cannot be used|at most"),
+        ("", "mapping"),
+        ("just words", "mapping"),
+        ("[1, 2]", "mapping"),
+        ("null", "mapping"),
+        ("a: b: c", "line 1"),
+        ("a: [", "line"),
+        ("---\na: 1\n---\nb: 2", "cannot be used"),
+        ("\x07", "cannot be used"),
+        ("[" * 5000, "deep"),
+        ("{a: " * 5000, "deep"),
+        ("a: !!python/object/apply:os.system [ls]", "cannot be used"),
+        ("a: !!python/name:os.system", "cannot be used"),
+        ("a: &x [1]\nb: *x", "aliases"),
+        ("a: &x {b: 1}\nc:\n  <<: *x", "aliases"),
+        ("? [a]\n: b", "keys must be text"),
+        ("7: x", "keys must be text"),
+        ("a: 1\na: 2", "stands twice"),
+        ("x: " + "9" * 5000, "number too long"),
+        ("x: .nan", "NaN"),
+        ('x: "a\\0b"', "cannot be printed"),
+        ('x: "a\\ud800b"', "cannot be printed"),
+        ('x: ["\\e[2J"]', "cannot be printed"),
+        ('"\\0": 1', "cannot be printed"),
+        ("x: " + "a" * 200_001, "at most"),
+        ("\n".join(f"k{n}: 1" for n in range(30_000)), "cannot be used|at most"),
     ],
     ids=lambda value: repr(value)[:25],
-)  # fmt: skip
+)
 def test_a_document_that_is_none_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(Invalid, match=said):
         load_agreement(text)
@@ -119,9 +168,13 @@ def test_any_text_is_an_agreement_or_refused(text: str) -> None:
         assert len(refused.detail) > 10
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=10),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)),
-       st.sampled_from([*REQUIRED, "roles", "plugins", "minimum_count", "round_to", "dpia"]))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    ),
+    st.sampled_from([*REQUIRED, "roles", "plugins", "minimum_count", "round_to", "dpia"]),
+)
 def test_any_value_in_any_field_is_read_or_refused_by_that_field(value: object, name: str) -> None:
     try:
         load_agreement(_changed(**{name: value}))

@@ -97,18 +97,28 @@ def test_so_has_no(load: Any, word: str) -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"HUB_PORT": "abc"}, "a whole number, not 'abc'"), ({"HUB_PORT": "80.5"}, "a whole number"), ({"HUB_PORT": ""}, "a whole number"),
-        ({"HUB_PORT": "65536"}, "from 0 to 65535"), ({"HUB_PORT": "-1"}, "from 0 to 65535"),
-        ({"HUB_SECURE_COOKIES": "maybe"}, "true or false"), ({"HUB_WORKER_SECONDS": "soon"}, "a number"),
-        ({"HUB_WORKER_SECONDS": "0"}, "more than 0"), ({"HUB_WORKER_SECONDS": "nan"}, "more than 0"),
-        ({"HUB_THREADS": "0"}, "more than 0"), ({"HUB_TOKEN_MINUTES": "-5"}, "more than 0"),
-        ({"HUB_SESSION_MINUTES": "0"}, "more than 0"), ({"HUB_TRUSTED_PROXIES": "-1"}, "0 or more"),
-        ({"HUB_SCHEDULE_TIMEZONE": "Wexbourne"}, "Europe/London"), ({"HUB_SCHEDULE_TIMEZONE": ""}, "Europe/London"),
-        ({"HUB_SCHEDULE_TIMEZONE": "../../etc/passwd"}, "Europe/London"), ({"HUB_LOG_LEVEL": "chatty"}, "debug, info"),
-        ({"HUB_LOG_FORMAT": "xml"}, "json, text"), ({"HUB_PART_SIZE": "999999999"}, "at least part_size"),
+        ({"HUB_PORT": "abc"}, "a whole number, not 'abc'"),
+        ({"HUB_PORT": "80.5"}, "a whole number"),
+        ({"HUB_PORT": ""}, "a whole number"),
+        ({"HUB_PORT": "65536"}, "from 0 to 65535"),
+        ({"HUB_PORT": "-1"}, "from 0 to 65535"),
+        ({"HUB_SECURE_COOKIES": "maybe"}, "true or false"),
+        ({"HUB_WORKER_SECONDS": "soon"}, "a number"),
+        ({"HUB_WORKER_SECONDS": "0"}, "more than 0"),
+        ({"HUB_WORKER_SECONDS": "nan"}, "more than 0"),
+        ({"HUB_THREADS": "0"}, "more than 0"),
+        ({"HUB_TOKEN_MINUTES": "-5"}, "more than 0"),
+        ({"HUB_SESSION_MINUTES": "0"}, "more than 0"),
+        ({"HUB_TRUSTED_PROXIES": "-1"}, "0 or more"),
+        ({"HUB_SCHEDULE_TIMEZONE": "Wexbourne"}, "Europe/London"),
+        ({"HUB_SCHEDULE_TIMEZONE": ""}, "Europe/London"),
+        ({"HUB_SCHEDULE_TIMEZONE": "../../etc/passwd"}, "Europe/London"),
+        ({"HUB_LOG_LEVEL": "chatty"}, "debug, info"),
+        ({"HUB_LOG_FORMAT": "xml"}, "json, text"),
+        ({"HUB_PART_SIZE": "999999999"}, "at least part_size"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_used_is_named_with_its_variable(
     load: Any, environ: dict[str, str], said: str
 ) -> None:
@@ -121,11 +131,15 @@ def test_a_value_that_cannot_be_used_is_named_with_its_variable(
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ("prot = 1", "'prot' that the hub does not know; known are: .*port"), ("port = ", "cannot be read"), ("port = true", "a whole number"),
-        ("port = [1]", "a whole number"), ("[server]\nport = 1", "'server'"), ("name = 7\nport = 'x'", "a whole number"),
+        ("prot = 1", "'prot' that the hub does not know; known are: .*port"),
+        ("port = ", "cannot be read"),
+        ("port = true", "a whole number"),
+        ("port = [1]", "a whole number"),
+        ("[server]\nport = 1", "'server'"),
+        ("name = 7\nport = 'x'", "a whole number"),
         ("dir = '/elsewhere'", "'dir'"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_used_is_named(load: Any, toml: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         load(toml)

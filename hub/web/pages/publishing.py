@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from hub.policy.agreement import Agreement
     from hub_schemas import Contract
 
-__all__ = ["DatasetLine", "DatasetPage", "DatasetsPage", "DeliveriesPage", "DeliveryLine", "DeliveryPage", "FaultLine"]
+__all__ = [
+    "DatasetLine",
+    "DatasetPage",
+    "DatasetsPage",
+    "DeliveriesPage",
+    "DeliveryLine",
+    "DeliveryPage",
+    "FaultLine",
+]
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ def run_line(run: Run, result: Result | None, titles: Mapping[str, str]) -> page
     title = titles.get(run.plugin, run.plugin)
     if result is None:
         return pages.RunLine(run, title)
-    opens = i_may(Permission.REVIEW_RESULTS) or (result.state == "released" and i_may(Permission.READ_RESULTS))
+    opens = i_may(Permission.REVIEW_RESULTS) or (
+        result.state == "released" and i_may(Permission.READ_RESULTS)
+    )
     return pages.RunLine(run, title, result.id if opens else None, result.state)
 
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from hub.identity.store import Organisation
     from hub.workflows.hub import Hub
 
-__all__ = ["csv_response", "i_may", "name_of_slug", "organisation_name", "organisations", "place", "plugin_titles"]
+__all__ = [
+    "csv_response",
+    "i_may",
+    "name_of_slug",
+    "organisation_name",
+    "organisations",
+    "place",
+    "plugin_titles",
+]
 
 
 def i_may(permission: Permission) -> bool:

@@ -25,7 +25,11 @@ __all__ = ["VIEWS"]
 
 #: Where the browser's signed cookie keeps the last search, sealed.
 _LAST = "search"
-_WAYS = {"name": ("forename", "surname", "date_of_birth"), "nhs": ("nhs_number",), "address": ("postcode", "uprn")}
+_WAYS = {
+    "name": ("forename", "surname", "date_of_birth"),
+    "nhs": ("nhs_number",),
+    "address": ("postcode", "uprn"),
+}
 
 
 def search(hub: Hub) -> Any:
@@ -54,7 +58,7 @@ def found(hub: Hub) -> Any:
         people = viewing.search_people(hub, me(), purpose, query)
     except Invalid as error:
         form = _form(hub, asked)
-        form.form_errors = [error.detail]
+        form.form_errors = [error.detail.rstrip(".")]
         return render(pages.SearchPage(form=form), 422)
     hits = tuple(
         pages.Hit(
@@ -85,7 +89,11 @@ def household(hub: Hub, handle: str) -> Any:
     )
     return render(
         pages.HouseholdPage(
-            view=opened.view, access=access, on=today(hub), contact=agreement.contact, searched=content["person"]
+            view=opened.view,
+            access=access,
+            on=today(hub),
+            contact=agreement.contact,
+            searched=content["person"],
         )
     )
 

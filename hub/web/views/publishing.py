@@ -76,7 +76,9 @@ def deliveries(hub: Hub) -> Any:
     shown = found[:_PAGE]
     return render(
         pages.DeliveriesPage(
-            deliveries=tuple(_line(item, dataset, names[item.organisation_id].name) for item, dataset in shown),
+            deliveries=tuple(
+                _line(item, dataset, names[item.organisation_id].name) for item, dataset in shown
+            ),
             older=_text(shown[-1][0]) if len(found) > _PAGE else None,
         )
     )
@@ -84,7 +86,14 @@ def deliveries(hub: Hub) -> Any:
 
 def _line(item: Delivery, dataset: Dataset, organisation: str) -> pages.DeliveryLine:
     return pages.DeliveryLine(
-        item.id, dataset.title, organisation, item.state, item.sent, item.accepted, item.refused, item.created_at
+        item.id,
+        dataset.title,
+        organisation,
+        item.state,
+        item.sent,
+        item.accepted,
+        item.refused,
+        item.created_at,
     )
 
 
@@ -103,7 +112,9 @@ def _moment(text: str | None) -> tuple[datetime, str] | None:
         if moment.tzinfo is None or not str(delivery_id).isalnum():
             raise ValueError("not one of ours")
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise Invalid("This address is not one that the hub gave. Open the list of deliveries anew.") from None
+        raise Invalid(
+            "This address is not one that the hub gave. Open the list of deliveries anew."
+        ) from None
     return moment, str(delivery_id)
 
 

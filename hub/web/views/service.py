@@ -39,7 +39,7 @@ def sign_in(hub: Hub) -> Any:
     try:
         token, _ = enrolling.sign_in(hub, form.username.data, form.password.data)
     except Unauthorised as error:
-        form.username.errors = [error.detail]
+        form.username.errors = [error.detail.rstrip(".")]
         return render(pages.SignInPage(form=form), 422)
     _end_session(hub)
     return keep(redirect(goal, 303), hub, token)  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def _figures(found: overview.Home) -> tuple[pages.Figure, ...]:
         detail = f"of the last {len(found.deliveries)} deliveries" if found.deliveries else ""
         figures.append(pages.Figure("rows refused", sum(refused), url_for("web.deliveries"), detail))
     if i_may(Permission.READ_RUNS):
-        figures.append(pages.Figure("waiting or in hand", found.waiting, detail="deliveries and runs"))
+        figures.append(pages.Figure("pieces of work waiting", found.waiting, detail="deliveries and runs"))
     if i_may(Permission.REVIEW_RESULTS):
         figures.append(pages.Figure("results to decide", len(found.held), url_for("web.results")))
     return tuple(figures)
