@@ -1,6 +1,7 @@
 """Looking at households: for a purpose and a reason, logged each time, and never readable from outside."""
 
 import base64
+import contextlib
 import re
 import zlib
 from collections.abc import Iterator
@@ -249,10 +250,8 @@ def _readable(cookie: str) -> str:
     parts = [cookie]
     for part in cookie.strip(".").split("."):
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        try:
+        with contextlib.suppress(zlib.error):
             raw = zlib.decompress(raw)
-        except zlib.error:
-            pass
         parts.append(raw.decode(errors="replace"))
     return "\n".join(parts)
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from hub_schemas import library
-from support.hubs import principal_of
-from support.sealing import Sender
 
 from hub.audit import log as audit
 from hub.intake.states import DeliveryState
 from hub.workflows import agreeing, linking, work
 from hub.workflows.hub import Hub
+from hub_schemas import library
+from support.hubs import principal_of
+from support.sealing import Sender
 
 CONTRACT = library.load("housing.tenancies")
 AGREEMENT = """
