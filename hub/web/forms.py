@@ -17,6 +17,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from hub.web.text import clean
+from hub_schemas.identifiers import is_valid
 
 __all__ = ["DateField", "DecisionForm", "Form", "SearchForm", "SignInForm"]
 
@@ -169,7 +170,9 @@ class SearchForm(Form):
         if not field.data:
             raise ValidationError("Enter an NHS number")
         if not re.fullmatch(r"\d{10}", field.data):
-            raise ValidationError("The NHS number must be 10 digits, like 999 123 4567")
+            raise ValidationError("The NHS number must be 10 digits, like 943 476 5919")
+        if not is_valid("nhs-number", field.data):
+            raise ValidationError("Check the NHS number: at least one of its digits is wrong")
 
     def validate_postcode(self, field: Field) -> None:
         """A postcode, when searching by address without a UPRN."""

@@ -80,7 +80,7 @@ organisations: [hub]
 operations: [link]
 datasets:
   - {{contract: housing.tenancies, columns: [tenancy_id, person_number, {_WHO}, start_date]}}
-  - {{contract: health.registrations, columns: [local_id, sex, {_WHO}]}}
+  - {{contract: health.registrations, columns: [local_id, nhs_number, sex, {_WHO}]}}
 {_TERMS}"""
 HELPING = f"""\
 id: early-help

@@ -241,7 +241,7 @@ def test_a_search_by_name_reads_the_date_and_trims_the_name(send):
         (
             {"way": "nhs", "nhs_number": "12345"},
             "nhs_number",
-            "The NHS number must be 10 digits, like 999 123 4567",
+            "The NHS number must be 10 digits, like 943 476 5919",
         ),
         ({"way": "address"}, "postcode", "Enter a postcode or a UPRN"),
         ({"way": "address", "postcode": "nowhere"}, "postcode", "Enter a full postcode, like AA3 1AB"),
