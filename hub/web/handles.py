@@ -33,7 +33,7 @@ def make_handle(hub: Hub, use: str, principal: Principal, content: Mapping[str, 
 
 def open_handle(hub: Hub, use: str, principal: Principal, handle: object) -> dict[str, Any] | None:
     """What was sealed; None when it is too old, was changed, or belongs to somebody else."""
-    if not isinstance(handle, str) or len(handle) > _LONGEST:
+    if not isinstance(handle, str) or not handle.isascii() or len(handle) > _LONGEST:
         return None
     try:
         content: dict[str, Any] = json.loads(_sealer(hub, use).decrypt(handle, ttl=MINUTES * 60))

@@ -71,7 +71,9 @@ def short_number(value: float, step: float, largest: float) -> str:
     if value == 0:
         return "0"
     if largest >= _SCIENTIFIC or step < 1e-5:
-        return _scientific(value, digits=3)
+        # As many digits as it takes to tell one step from the next.
+        apart = math.ceil(math.log10(largest / step)) if step > 0 else 0
+        return _scientific(value, digits=max(3, min(apart + 2, 15)))
     unit, suffix = (
         (_BILLION, "bn") if largest >= _BILLION else (_MILLION, "m") if largest >= _MILLION else (1.0, "")
     )

@@ -329,6 +329,39 @@ def test_a_place_in_a_list_that_the_hub_never_gave_is_an_error_and_no_crash(
     assert "This address is not one that the hub gave" in _main(answer)
 
 
+NASTY = (
+    "%00", "%ff%fe", "%ed%a0%80", "..%2f..%2fetc%2fpasswd", "'%20OR%201=1--", "%3Cscript%3E", "x" * 3000, "0", "-1",
+    "%E2%80%AE", "{{7*7}}", "%0d%0aSet-Cookie:%20a=b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_nothing_put_into_an_address_or_a_form_breaks_a_page(
+    nasty: str, lived: LivedIn, as_user: Callable[[str], FlaskClient]
+) -> None:
+    browser = as_user("everything")
+    token = token_of(browser.get("/account"))
+    for route in CLOSED:
+        if "GET" in route.methods:
+            address = re.sub(r"<\w+>", nasty, route.rule)
+            names = ("before", "action", "plugin", "verify", "next")
+            for query in ("", "?" + "&".join(f"{name}={nasty}" for name in names)):
+                answer = browser.get(address + query)
+                assert answer.status_code < 500, (address, query)
+                assert "<script>" not in answer.text
+        if "POST" in route.methods and route.name != "sign_out":
+            data = dict.fromkeys(("agreement", "reason", "way", "surname", "nhs_number", "decision"), nasty)
+            data |= {f"date_of_birth-{part}": nasty for part in ("day", "month", "year")}
+            answer = browser.post(_address(route, lived), data=data | {"csrf_token": token})
+            assert answer.status_code == 422, route.name
+
+
+def test_a_form_that_is_too_large_is_refused(client: FlaskClient, lived: LivedIn) -> None:
+    answer = client.post("/sign-in", data={"csrf_token": "x" * lived.hub.settings.max_request_bytes})
+    assert answer.status_code == 413
+    assert "That was too large" in _main(answer)
+
+
 def test_no_error_of_the_hub_is_taken_for_one_of_the_framework() -> None:
     """Error pages tell the two apart by their titles."""
 

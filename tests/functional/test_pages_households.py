@@ -127,7 +127,7 @@ def test_what_cannot_be_searched_for_is_said_beside_the_field(
 )  # fmt: skip
 def test_a_person_is_found_by_name_by_number_and_by_address(more: dict[str, str], sam: FlaskClient) -> None:
     answer = search(sam, **more)
-    assert f"Ada {SURNAME} 4 March 1965 {POSTCODE}" in _main(answer)
+    assert f"Ada {SURNAME} (open household) 4 March 1965 {POSTCODE}" in _main(answer)
 
 
 def test_nobody_is_found_who_is_not_there(sam: FlaskClient) -> None:

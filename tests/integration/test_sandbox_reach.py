@@ -246,7 +246,7 @@ def test_tmp_has_a_size(plugins: TestPlugins) -> None:
     )
 
     assert found["fill"] == "OSError"
-    assert int(found["files"]) < 20
+    assert int(found["files"]) < 30, "it ends near what the manifest asks for, far before the hundred"
 
 
 # ---- asking the kernel

@@ -202,12 +202,13 @@ def _run(hub: Hub, who: Any, plugin: str, agreement: str, organisation: str) -> 
 
 
 def _people(hub: Hub) -> None:
-    """An account for each role, in the housing department, and one without any."""
+    """An account for each role, in the housing department, one with all of them and one with none."""
     with hub.database.write() as session:
         home = identities.find_organisation(session, "housing")
         for role in PERSON_ROLES:
             name = role.replace(" ", "-")
             identities.add_user(session, name, f"Nobody {name.title()}", home.id, [role], PASSWORD)
+        identities.add_user(session, "everything", "Nobody Everything", home.id, PERSON_ROLES, PASSWORD)
         identities.add_user(session, "no-role", "Nobody At-All", home.id, [], PASSWORD)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
@@ -29,7 +30,8 @@ CHUNK: Final = 8 * 1024 * 1024
 _SLOW_ROWS: Final = 50_000
 _REPLACEMENT: Final = "\ufffd"
 #: Stands after the last line; no text holds it by chance.
-_END: Final = "\0\0end of source\0\0"
+# No NUL in it: csv drops those inside quotation marks before Python 3.11.4. Random, so that no file can hold it.
+_END: Final = f"end of source {secrets.token_hex(16)}"
 
 
 def read_records(
