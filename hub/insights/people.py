@@ -61,7 +61,7 @@ def find_people(people: pa.Table, query: PersonQuery) -> list[Found]:
         Invalid: when the query is too wide or matches too many.
     """
     query.check()
-    mask: Any = pa.array([True] * people.num_rows)
+    mask: Any = pa.array([True] * people.num_rows, pa.bool_())
     for name, normal in _EXACT.items():
         if wanted := normal(getattr(query, name)):
             mask = pc.and_(mask, pc.fill_null(pc.equal(people[name], wanted), False))

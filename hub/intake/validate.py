@@ -112,7 +112,14 @@ class _Work:
         refused: list[pa.Table] = []
         faults: list[pa.Table] = []
         for table in self._read("rows", self.schema):
-            outcome = checker.check_typed(table)
+            try:
+                outcome = checker.check_typed(table)
+            except (
+                ValueError
+            ) as error:  # row numbers that do not rise, Arrow data that does not hold together
+                raise Invalid(
+                    f"The rows cannot be checked ({type(error).__name__}); push them again."
+                ) from None
             judgement.accepted += outcome.accepted.num_rows
             judgement.period = _widen(judgement.period, outcome.accepted, self.contract)
             if outcome.refused.num_rows:

@@ -334,12 +334,16 @@ def list_results(session: Session, *, state: ResultState | None = None, limit: i
     return [_result(row) for row in session.scalars(query)]
 
 
-def latest_released(session: Session, plugin: str) -> tuple[Run, Result] | None:
-    """A plugin's newest released result with its run."""
+def latest_released(session: Session, plugin: str, agreement_id: str) -> tuple[Run, Result] | None:
+    """A plugin's newest released result under one agreement, with its run."""
     query = (
         select(RunRow, ResultRow)
         .join(ResultRow, ResultRow.run_id == RunRow.id)
-        .where(RunRow.plugin == plugin, ResultRow.state == ResultState.RELEASED)
+        .where(
+            RunRow.plugin == plugin,
+            RunRow.agreement_id == agreement_id,
+            ResultRow.state == ResultState.RELEASED,
+        )
         .order_by(RunRow.id.desc())
         .limit(1)
     )

@@ -160,7 +160,7 @@ def _records(hub: Hub, source: Linkable) -> pa.Table:
     extra = [as_at] if as_at and source.grant.permits(as_at) else []
     wanted = list(dict.fromkeys([ROW_NUMBER, *source.roles.values(), *keys, *extra]))
     table = hub.vault.read(source.file, wanted, source.grant)
-    somebody: Any = pa.array([False] * table.num_rows)
+    somebody: Any = pa.array([False] * table.num_rows, pa.bool_())
     for role in ("surname", "nhs_number", "nino", "upn"):
         if role in source.roles:
             somebody = pc.or_(somebody, pc.is_valid(table[source.roles[role]]))

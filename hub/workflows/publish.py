@@ -183,8 +183,12 @@ def clear_incoming(hub: Hub) -> int:
     """Remove the parts of deliveries that are decided: a worker killed right after deciding leaves them behind."""
     cleared = 0
     for delivery_id in sorted({key.split("/")[1] for key in hub.objects.list(parts_of(""))}):
-        with hub.database.read() as session:
-            decided = intake.get(session, delivery_id).state in FINAL
+        try:
+            with hub.database.read() as session:
+                decided = intake.get(session, delivery_id).state in FINAL
+        except NotFound:  # the database is older than the objects: they may be wanted again, so they stay
+            structlog.get_logger().warning("incoming.unknown", delivery=delivery_id)
+            continue
         if decided:
             hub.objects.delete_prefix(parts_of(delivery_id))
             cleared += 1

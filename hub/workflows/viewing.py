@@ -255,7 +255,7 @@ def _answers(
     """The released answers of the families plugin, when the agreement names it."""
     if _PLUGIN not in agreement.plugins:
         return None
-    found = runs.latest_released(session, _PLUGIN)
+    found = runs.latest_released(session, _PLUGIN, agreement.id)
     if found is None:
         return None
     run, result = found

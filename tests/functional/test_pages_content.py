@@ -184,7 +184,7 @@ def test_a_table_about_single_households_is_never_given_out(
     lived: LivedIn, as_user: Callable[[str], FlaskClient]
 ) -> None:
     with lived.hub.database.read() as session:
-        found = runs.latest_released(session, "families")
+        found = runs.latest_released(session, "families", "early-help")
     assert found is not None
     client = as_user("output-checker")
     page = client.get(f"/results/{found[1].id}")
@@ -200,7 +200,7 @@ def test_a_table_about_single_households_is_never_given_out(
 
 def test_what_a_plugin_wrote_is_shown_as_text(lived: LivedIn, as_user: Callable[[str], FlaskClient]) -> None:
     with lived.hub.database.read() as session:
-        found = runs.latest_released(session, "families")
+        found = runs.latest_released(session, "families", "early-help")
     assert found is not None
     page = as_user("service-user").get(f"/results/{found[1].id}")
     assert page.status_code == 200

@@ -102,3 +102,24 @@ def test_a_linkage_that_breaks_is_noted_once_and_keeps_nothing_else_from_work(
     assert sender.deliver(CONTRACT, ROWS[:3]).state is DeliveryState.ACCEPTED
     with hub.database.read() as session:
         assert "Quillfeather" not in str([entry.content for entry in audit.recent(session, limit=500)])
+
+
+def test_a_delivery_without_rows_does_not_stop_the_linking_of_the_others(hub: Hub, sender: Sender) -> None:
+    schools = Sender(hub, "schools", principal_of(hub, "hub", "operator"))
+    contract = library.load("health.registrations")
+    agreeing.draft(
+        hub,
+        principal_of(hub, "hub", "data steward", name="first"),
+        AGREEMENT.replace("id: link-people", "id: link-health").replace(
+            AGREEMENT[AGREEMENT.index("  - contract") : AGREEMENT.index("start: ")],
+            "  - contract: health.registrations\n    columns: [local_id, forename, surname, date_of_birth]\n",
+        ),
+    )
+    agreeing.change(hub, principal_of(hub, "hub", "data steward", name="second"), "link-health", "activate")
+    schools.publish(contract)
+    schools.send(schools.pack(contract, []))
+    _agree(hub)
+    work.drain(hub)
+    state = linking.linked_state(hub)
+    assert state is not None
+    assert state["people"] == 4
