@@ -246,7 +246,8 @@ def test_tmp_has_a_size(plugins: TestPlugins) -> None:
     )
 
     assert found["fill"] == "OSError"
-    assert int(found["files"]) < 30, "it ends near what the manifest asks for, far before the hundred"
+    # 20 was seen once where fewer were expected; why has not been found out.
+    assert int(found["files"]) < 30
 
 
 # ---- asking the kernel
