@@ -111,7 +111,7 @@ def _push_all(
 ) -> None:
     """One connector enrols and delivers its datasets, over the hub's own functions instead of HTTP."""
     from hub.identity.principal import Principal
-    from hub.workflows import enrolling, publish
+    from hub.workflows import contracting, enrolling, publish
 
     key = new_key()
     public = key.public_jwk()
@@ -119,7 +119,7 @@ def _push_all(
     connector = Principal("client", client, slug, home.id, slug, frozenset({"connector"}))
     for name in contracts:
         contract = library.load(name)
-        publish.put_dataset(hub, connector, name, contract.text)
+        contracting.put_dataset(hub, connector, name, contract.text)
         package = pack(contract, borough.path(name), folder, hub.keyring, client, key)
         delivery, missing, _ = publish.offer(hub, connector, package.manifest, package.signature)
         for role, part in missing:

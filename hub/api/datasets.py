@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from hub.api.common import CursorQuery, Strict, closed_blueprint, decode_cursor, encode_cursor, principal
-from hub.workflows import overview, publish
+from hub.workflows import contracting, overview
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -89,7 +89,7 @@ def blueprint(hub: Hub) -> Blueprint:
     def put_dataset(body: dict[str, Any], dataset: str) -> Any:
         """Publish a contract and make your organisation's dataset under it; doing it again changes nothing."""
         who = principal()
-        found, contract, made = publish.put_dataset(hub, who, dataset, body["contract"])
+        found, contract, made = contracting.put_dataset(hub, who, dataset, body["contract"])
         answer = {"id": found.id, "name": f"{who.organisation}/{contract.id}", "title": found.title}
         return answer | {"contract": contract}, 201 if made else 200
 

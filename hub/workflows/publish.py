@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from hub.catalogue import store as catalogue
-from hub.catalogue.store import Dataset, Version
+from hub.catalogue.store import Version
 from hub.errors import Conflict, HubError, Invalid, NotFound, TooLarge
 from hub.identity import store as identities
 from hub.identity.principal import Principal, system
@@ -23,7 +23,6 @@ from hub.policy.roles import Permission
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note
-from hub_schemas import Contract
 
 __all__ = [
     "clear_incoming",
@@ -32,36 +31,12 @@ __all__ = [
     "missing",
     "offer",
     "own_delivery",
-    "put_dataset",
     "scope",
     "take_part",
 ]
 
 _LEASE_SECONDS = 3600
 _WORKER = system("intake")
-
-
-def put_dataset(
-    hub: Hub, principal: Principal, contract_id: str, text: str
-) -> tuple[Dataset, Contract, bool]:
-    """Publish a contract and make the organisation's dataset under it; True when the dataset is new.
-
-    Raises:
-        Invalid: when the contract cannot be used, or has another id than the address says.
-    """
-    authorise(principal, Permission.PUSH_DELIVERIES)
-    with hub.database.write() as session:
-        contract = catalogue.add_contract(session, text)
-        if contract.id != contract_id:
-            raise Invalid(f"The contract's id is {contract.id}, the address says {contract_id}.")
-        if contract.id.startswith("hub."):
-            raise Invalid("Contracts that start with hub. are the hub's own.")
-        dataset, made = catalogue.put_dataset(session, principal.organisation_id, contract)
-        note(
-            session, principal, "dataset.made" if made else "dataset.contract", dataset.id,
-            detail={"contract": contract.id, "version": contract.version, "digest": contract.digest},
-        )  # fmt: skip
-    return dataset, contract, made
 
 
 def offer(

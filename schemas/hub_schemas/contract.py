@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -58,6 +58,26 @@ class Contract:
         except KeyError:
             names = ", ".join(self._by_name)
             raise KeyError(f"{self.id} has no column {name!r}; it has: {names}") from None
+
+    def key_contract(self) -> Contract:
+        """What a delivery that deletes rows must look like: the primary key's columns and nothing else.
+
+        Its id, version and digest are this contract's own, for it is a part of it.
+
+        Raises:
+            ValueError: when the contract has no primary key, so that no row of it can be named.
+        """
+        if not self.primary_key:
+            raise ValueError(f"{self.id} has no primary key, so its rows cannot be named one by one")
+        columns = tuple(
+            replace(self.column(name), required=True, unique=False, references=None)
+            for name in self.primary_key
+        )
+        coverage = self.coverage_column if self.coverage_column in self.primary_key else None
+        return replace(
+            self, columns=columns, rules=(), quality=(), unique_together=(), unexpected_columns="ignore",
+            coverage_column=coverage,
+        )  # fmt: skip
 
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema of accepted rows (typed), without the row number."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FOOTER_KEY",
     "FORMAT",
+    "MODES",
     "ROLES",
     "ROW_NUMBER",
     "SEALING_SUITE",
@@ -43,6 +44,9 @@ __all__ = [
 FORMAT: Final = "joinedup-delivery/1"
 #: The files a delivery may hold, in the order they are sent.
 ROLES: Final = ("rows", "refused", "faults")
+#: What a delivery does to its dataset: replace it whole; add rows; add rows or replace those with the same primary
+#: key; remove the rows with these primary keys.
+MODES: Final = ("full", "append", "upsert", "delete")
 #: First column of every file: the number of the data row in the source, counted from 1.
 ROW_NUMBER: Final = "row_number"
 #: Key id of a file's footer; each column's is made by `column_key`.
@@ -205,7 +209,8 @@ class ManifestSchema(_Strict):
     client_id = fields.String(required=True, validate=validate.Length(1, 64))
     dataset = fields.String(required=True, validate=validate.Length(1, 200))
     contract = fields.Nested(_ContractRef, required=True)
-    mode = fields.String(required=True, validate=validate.OneOf(["full", "append", "upsert", "delete"]))
+    mode = fields.String(required=True, validate=validate.OneOf(MODES))
+    replays = fields.String(load_default=None, allow_none=True, validate=_HEX_ID)
     created_at = fields.AwareDateTime(required=True, format="iso")
     source = fields.Nested(_Source, required=True)
     source_digest = fields.String(required=True, validate=_DIGEST)
@@ -220,6 +225,8 @@ class ManifestSchema(_Strict):
             raise ValidationError("each role may stand once", "files")
         if "rows" not in files:
             raise ValidationError("the file with the accepted rows is missing", "files")
+        if data["replays"] is not None and data["mode"] == "full":
+            raise ValidationError("a replay adds, replaces or deletes rows; it cannot be full", "mode")
         if rows["accepted"] + rows["refused"] != rows["sent"]:
             raise ValidationError("accepted and refused rows must add up to the rows sent", "rows")
         if files["rows"]["rows"] != rows["accepted"]:

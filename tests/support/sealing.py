@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.identity.principal import Principal
 from hub.intake.store import Delivery
 from hub.vault.material import PARQUET_PATH, MaterialHandler
-from hub.workflows import enrolling, publish
+from hub.workflows import contracting, enrolling, publish
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import Checker, Contract
@@ -134,7 +134,7 @@ class Sender:
 
     def publish(self, contract: Contract) -> None:
         """Publish the contract and make the dataset."""
-        publish.put_dataset(self.hub, self.principal, contract.id, contract.text)
+        contracting.put_dataset(self.hub, self.principal, contract.id, contract.text)
 
     def send(self, parcel: Parcel) -> Delivery:
         """Offer, send every missing part, complete."""
