@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.runs.sandbox.channel import MemoryFiles, read_result
+from hub.isolation.memory import MemoryFiles
+from hub.runs.sandbox.channel import read_result
 from hub_sdk import FormatError, Input, Manifest, Output, OutputColumn, Report
 from hub_sdk.results import ResultFile, ResultTooLarge, read_input
 from hub_sdk.wire import InputFile

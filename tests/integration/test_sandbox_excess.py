@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.isolation.bubblewrap import MOST_TASKS
 from hub.runs.sandbox import PluginFailed
-from hub.runs.sandbox.command import MOST_TASKS
 from hub.runs.sandbox.conversation import MOST_LOG_LINES
 from hub_sdk import Resources
 from support.plugins import ROOT, TestPlugins

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from hub.errors import ConfigurationError
-from hub.runs.sandbox.command import Limits, find_bubblewrap, sandbox_options
+from hub.isolation.bubblewrap import Limits, find_bubblewrap, sandbox_options
+from hub.isolation.process import Ended, LineReader, watch
+from hub.isolation.seccomp import MACHINES, filter_program
 from hub.runs.sandbox.conversation import Conversation
 from hub.runs.sandbox.environment import Environment
-from hub.runs.sandbox.process import Ended, LineReader, watch
-from hub.runs.sandbox.seccomp import MACHINES, filter_program
 from hub_sdk import Resources
 from support.plugins import PYTHON, ROOT, TestPlugins
 from support.require import missing
@@ -232,7 +232,7 @@ def test_an_environment_that_would_show_a_home_is_refused(
 
 
 def test_the_options_leave_nothing_shared(environment: Environment) -> None:
-    options = sandbox_options(environment, filter_fd=9, scratch_mb=1)
+    options = sandbox_options(environment.readable_paths(), filter_fd=9, scratch_mb=1)
 
     for option in (
         "--unshare-all",
@@ -249,7 +249,7 @@ def test_the_options_leave_nothing_shared(environment: Environment) -> None:
 
 
 def test_limits_are_those_the_manifest_asks_for() -> None:
-    values = Limits.of(Resources(memory_mb=300, cpu_seconds=5, output_mb=7)).values
+    values = Limits.of(memory_mb=300, cpu_seconds=5, file_mb=7).values
 
     assert values["RLIMIT_DATA"] == (300 << 20, 300 << 20)
     assert values["RLIMIT_CPU"] == (5, 7)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from hub.errors import ConfigurationError, Conflict, Invalid, NotFound
+from hub.isolation import bubblewrap as commands
 from hub.runs.sandbox import Event, PluginFailed, Sandbox, SandboxUnavailable
-from hub.runs.sandbox import command as commands
 from hub_sdk import Resources, Text
 from support.plugins import PYTHON, SMALL, TestPlugins
 

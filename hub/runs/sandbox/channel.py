@@ -21,61 +21,15 @@ from hub_sdk import FormatError, Manifest, Output, Report, checks
 from hub_sdk.tables import arrow_schema, value_problems
 from hub_sdk.wire import BATCH_ALIGNMENT, RESULT_HEADER, RESULT_MAGIC, parse
 
-__all__ = ["MemoryFiles", "read_index", "read_result"]
+__all__ = ["read_index", "read_result"]
 
 # Index of a result: the report and the places of the batches.
 LARGEST_INDEX = 16 * 1024 * 1024
 MOST_BATCHES = 100_000
 
-_SEAL_ALL = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 # Kind of an Arrow IPC message (format/Message.fbs) and the places of the fields we look at.
 _RECORD_BATCH = 3
 _FIELD_KIND, _FIELD_HEADER, _FIELD_COMPRESSION = 1, 2, 3
-
-
-class MemoryFiles:
-    """The memory files of one run; closed together. File descriptors are not inherited by other children."""
-
-    def __init__(self) -> None:
-        self.fds: list[int] = []
-
-    def __enter__(self) -> MemoryFiles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for fd in self.fds:
-            os.close(fd)
-        self.fds.clear()
-
-    def sealed(self, data: bytes) -> int:
-        """A read-only file with these bytes."""
-        fd = self._new()
-        with open(fd, "wb", closefd=False) as file:
-            file.write(data)
-        os.lseek(fd, 0, os.SEEK_SET)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEAL_ALL)
-        return fd
-
-    def table(self, table: pa.Table) -> tuple[int, int]:
-        """A read-only file with the table as an Arrow IPC stream: its descriptor and size in bytes."""
-        fd = self._new()
-        with open(fd, "wb", closefd=False) as file, pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEAL_ALL)
-        return fd, os.fstat(fd).st_size
-
-    def result(self, size: int) -> int:
-        """A file of exactly `size` bytes for a worker to write into; takes memory only where written."""
-        fd = self._new()
-        os.ftruncate(fd, size)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        return fd
-
-    def _new(self) -> int:
-        # The name shows in /proc/PID/maps: it says nothing.
-        fd = os.memfd_create("hub", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        self.fds.append(fd)
-        return fd
 
 
 def read_index(fd: int) -> Mapping[str, Any]:

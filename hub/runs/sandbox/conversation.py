@@ -11,9 +11,9 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from hub.runs.sandbox.command import MOST_TASKS
+from hub.isolation.bubblewrap import MOST_TASKS
+from hub.isolation.process import Ended
 from hub.runs.sandbox.outcome import Event, FailureKind, PluginFailed
-from hub.runs.sandbox.process import Ended
 from hub_sdk import FormatError, Resources, checks
 from hub_sdk.wire import clipped, parse
 

@@ -8,7 +8,6 @@ is asked.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -16,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from hub.errors import ConfigurationError
+from hub.isolation.readable import editable_source, readable_paths
 from hub_sdk import ENTRY_POINT_GROUP
 
 __all__ = ["Environment", "Installed"]
@@ -49,7 +48,7 @@ class Installed:
         return total.hexdigest()
 
     def _files(self) -> Iterator[tuple[str, Path]]:
-        source = _editable_source(self.metadata)
+        source = editable_source(self.metadata)
         for file in self.metadata.files or ():
             path = Path(str(file.locate()))
             if path.is_file() and _is_digested(path) and not (source and path.suffix == ".pth"):
@@ -126,84 +125,12 @@ class Environment:
         return [found[name] for name in sorted(found)]
 
     def readable_paths(self) -> list[Path]:
-        """The folders a worker must be able to read, none inside another.
-
-        The environment, the Python installation it stands on, the system's libraries, and the source folders
-        of distributions installed as editable, which lie outside the environment.
-        """
-        wanted = [self.prefix, *self.bases, *(path.resolve() for path in (self.prefix, *self.bases))]
-        wanted += _where_links_lead(self.python)
-        wanted += [path for path in map(Path, _SYSTEM_LIBRARIES) if path.is_dir() and not path.is_symlink()]
-        wanted += [path for folder in self.site_packages for path in _linked_folders(folder)]
-        if self.module_path:
-            wanted.append(self.module_path)
-        distinct = sorted({path for path in wanted if path.is_dir()})
-        for path in distinct:
-            _refuse_if_too_wide(path)
-        return [path for path in distinct if not any(other in path.parents for other in distinct)]
+        """The folders a worker must be able to read, none inside another."""
+        more = [self.module_path] if self.module_path else []
+        return readable_paths(self.python, [self.prefix, *self.bases], self.site_packages, more)
 
 
 _SITES = ("site-packages", "dist-packages")
-# Shared libraries and time zones; on a merged /usr the first four are links, which the sandbox makes itself.
-_SYSTEM_LIBRARIES = (
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/usr/lib",
-    "/usr/lib32",
-    "/usr/lib64",
-    "/usr/share/zoneinfo",
-)
-
-
-def _refuse_if_too_wide(path: Path) -> None:
-    """A folder that holds more than Python things must never be shown to plugins."""
-    if path in (
-        Path("/"),
-        Path("/home"),
-        Path("/root"),
-        Path("/etc"),
-        Path("/var"),
-        Path(os.path.expanduser("~")),
-    ):
-        raise ConfigurationError(
-            f"The plugins' environment would show plugins the whole of {path}. Put the environment, and "
-            "plugins installed as editable, into folders of their own."
-        )
-
-
-def _where_links_lead(program: Path) -> Iterator[Path]:
-    """The folder of each program on the way from a virtual environment's link to the interpreter itself."""
-    for _ in range(16):
-        if not program.is_symlink():
-            return
-        program = Path(os.path.abspath(program.parent / os.readlink(program)))
-        yield program.parent
-
-
-def _linked_folders(site_packages: Path) -> Iterator[Path]:
-    """Folders outside an environment that it imports from: of .pth files and of editable installs."""
-    for file in sorted(site_packages.glob("*.pth")):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("/") and Path(line).is_dir():
-                yield Path(line)
-    for metadata in distributions(path=[str(site_packages)]):
-        source = _editable_source(metadata)
-        if source:
-            yield source
-
-
-def _editable_source(metadata: Distribution) -> Path | None:
-    """The source folder of a distribution installed as editable (PEP 610), else None."""
-    text = metadata.read_text("direct_url.json")
-    try:
-        data = json.loads(text or "{}")
-        editable = data.get("dir_info", {}).get("editable", False)
-        source = Path(unquote(urlsplit(data["url"]).path)) if editable else None
-    except (ValueError, KeyError, AttributeError):
-        return None
-    return source if source and source.is_dir() else None
 
 
 def _is_digested(path: Path) -> bool:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Conflict, Invalid, NotFound
-from hub.runs.sandbox import command as commands
+from hub.isolation import bubblewrap as commands
+from hub.isolation.process import Ended, watch
+from hub.isolation.seccomp import filter_program
 from hub.runs.sandbox.conversation import Conversation
 from hub.runs.sandbox.environment import Environment, Installed
 from hub.runs.sandbox.outcome import (
@@ -23,15 +25,13 @@ from hub.runs.sandbox.outcome import (
     RunResult,
     SandboxUnavailable,
 )
-from hub.runs.sandbox.process import Ended, watch
-from hub.runs.sandbox.seccomp import filter_program
 from hub_sdk import Coverage, FormatError, Manifest, Resources
 from hub_sdk.wire import InputFile, Request
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hub.runs.sandbox.channel import MemoryFiles
+    from hub.isolation.memory import MemoryFiles
 
 __all__ = ["Sandbox"]
 
@@ -129,7 +129,7 @@ class Sandbox:
             Invalid: inputs or parameters are not what the manifest says.
             PluginFailed: the plugin did not do what it should.
         """
-        from hub.runs.sandbox.channel import MemoryFiles
+        from hub.isolation.memory import MemoryFiles
 
         installed = self._installed(plugin)
         described = self._describe(installed)
@@ -189,7 +189,8 @@ class Sandbox:
 
     def _brief(self, request: Request) -> Mapping[str, Any]:
         """Serve a request without inputs; gives the index of the result."""
-        from hub.runs.sandbox.channel import MemoryFiles, read_index
+        from hub.isolation.memory import MemoryFiles
+        from hub.runs.sandbox.channel import read_index
 
         with MemoryFiles() as files:
             conversation = Conversation(lambda event: None)
@@ -228,15 +229,18 @@ class Sandbox:
             else nullcontext(commands.SCRATCH) as folder
         ):
             request_fd = files.sealed(replace(request, scratch=folder).to_json())
+            # `-P -s` with an environment made by us is what `-I` is, but hashing can be fixed.
+            worker = [str(environment.python), "-P", "-s", "-B", "-m", "hub_sdk.worker", str(request_fd)]
             if bare or self._bubblewrap is None:
-                command, variables = (
-                    commands.bare_command(environment, request_fd),
-                    commands.worker_variables(folder),
-                )
+                command, variables = worker, commands.worker_variables(folder)
             else:
-                command, variables = self._sandboxed(self._bubblewrap, request_fd, files, resources), {}
+                command, variables = self._sandboxed(self._bubblewrap, worker, files, resources), {}
+            # Results and scratch files are the only files there are, and both are bounded by output_mb.
+            limits = commands.Limits.of(
+                memory_mb=resources.memory_mb, cpu_seconds=resources.cpu_seconds, file_mb=resources.output_mb
+            )
             ended = watch(
-                commands.launcher(command, commands.Limits.of(resources), die_with_parent=bare),
+                commands.launcher(command, limits, die_with_parent=bare),
                 fds=files.fds,
                 variables=variables,
                 wall_seconds=resources.wall_seconds,
@@ -248,17 +252,17 @@ class Sandbox:
         return ended
 
     def _sandboxed(
-        self, bubblewrap: Path, request_fd: int, files: MemoryFiles, resources: Resources
+        self, bubblewrap: Path, worker: list[str], files: MemoryFiles, resources: Resources
     ) -> list[str]:
         environment, program = self._environment_here(), filter_program()
         options = commands.sandbox_options(
-            environment,
+            environment.readable_paths(),
             filter_fd=None if program is None else files.sealed(program),
             scratch_mb=resources.output_mb,
             hide=self._hide,
         )
         options_fd = files.sealed("\0".join(options).encode() + b"\0")
-        return commands.sandboxed_command(bubblewrap, environment, options_fd, request_fd)
+        return commands.sandboxed(bubblewrap, options_fd, worker)
 
     def _must_go_bare(self) -> bool:
         isolation = self.isolation()

@@ -1,4 +1,4 @@
-"""The bubblewrap command that makes the sandbox, and the limits a worker starts under."""
+"""The bubblewrap command that makes a sandbox, and the limits a worker starts under."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.runs.sandbox.environment import Environment
-from hub_sdk import Resources
-
 __all__ = [
     "MOST_TASKS",
     "SCRATCH",
     "Limits",
-    "bare_command",
     "find_bubblewrap",
     "launcher",
     "sandbox_options",
-    "sandboxed_command",
+    "sandboxed",
     "thread_count",
     "worker_variables",
 ]
@@ -45,22 +41,20 @@ class Limits:
     values: dict[str, tuple[int, int]]
 
     @classmethod
-    def of(cls, resources: Resources) -> Limits:
-        """The limits for a run.
+    def of(cls, *, memory_mb: int, cpu_seconds: int, file_mb: int) -> Limits:
+        """The limits for one worker; `file_mb` bounds each file it writes.
 
         Memory is RLIMIT_DATA (private writable memory), not RLIMIT_AS: the input tables are mapped, not
         allocated, and the data libraries reserve far more addresses than they use. What RLIMIT_DATA does not
         count cannot be had: shared anonymous memory is refused by the system call filter, and files go to
         /tmp, which has a size.
         """
-        cpu = resources.cpu_seconds
-        # Results and scratch files are the only files there are, and both are bounded by output_mb.
-        file_size = resources.output_mb * _MB + _MB
+        file_size = file_mb * _MB + _MB
         return cls(
             {
-                "RLIMIT_DATA": (resources.memory_mb * _MB, resources.memory_mb * _MB),
+                "RLIMIT_DATA": (memory_mb * _MB, memory_mb * _MB),
                 # A warning signal, then the end; the signal alone ends all but those that catch it.
-                "RLIMIT_CPU": (cpu, cpu + 2),
+                "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 2),
                 "RLIMIT_NPROC": (MOST_TASKS, MOST_TASKS),
                 "RLIMIT_NOFILE": (OPEN_FILES, OPEN_FILES),
                 "RLIMIT_FSIZE": (file_size, file_size),
@@ -138,15 +132,10 @@ def thread_count() -> int:
     return min(os.cpu_count() or 1, MOST_THREADS)
 
 
-def worker_arguments(environment: Environment, request_fd: int) -> list[str]:
-    """The worker. `-P -s` with an environment made by us is what `-I` is, but hashing can be fixed."""
-    return [str(environment.python), "-P", "-s", "-B", "-m", "hub_sdk.worker", str(request_fd)]
-
-
 def sandbox_options(
-    environment: Environment, *, filter_fd: int | None, scratch_mb: int, hide: Iterable[Path] = ()
+    readable: Sequence[Path], *, filter_fd: int | None, scratch_mb: int, hide: Iterable[Path] = ()
 ) -> list[str]:
-    """Bubblewrap's options for a worker.
+    """Bubblewrap's options for a worker that may read these folders.
 
     `filter_fd` holds the system call filter. `hide` are folders that stay invisible even where they lie
     inside a folder the worker may read (a hub's folder in a checkout, for instance).
@@ -159,7 +148,6 @@ def sandbox_options(
     # /tmp is made read-only.
     options += ["--size", str(scratch_mb * _MB), "--tmpfs", SCRATCH]
     options += ["--proc", "/proc", "--remount-ro", "/proc", *_devices()]
-    readable = environment.readable_paths()
     for path in readable:
         options += ["--ro-bind", str(path), str(path)]
     for path in map(Path, ("/bin", "/lib", "/lib32", "/lib64", "/libx32")):
@@ -175,12 +163,9 @@ def sandbox_options(
     return options
 
 
-def sandboxed_command(
-    bubblewrap: Path, environment: Environment, options_fd: int, request_fd: int
-) -> list[str]:
-    """The worker in the sandbox; options go through a memory file, as a worker can read the arguments."""
-    worker = worker_arguments(environment, request_fd)
-    return [str(bubblewrap), "--args", str(options_fd), "--", *worker]
+def sandboxed(bubblewrap: Path, options_fd: int, program: Sequence[str]) -> list[str]:
+    """A program in the sandbox; options go through a memory file, as a worker can read the arguments."""
+    return [str(bubblewrap), "--args", str(options_fd), "--", *program]
 
 
 def _devices() -> list[str]:
@@ -189,8 +174,3 @@ def _devices() -> list[str]:
     for device in ("/dev/null", "/dev/random", "/dev/urandom"):
         options += ["--dev-bind", device, device]
     return [*options, "--remount-ro", "/dev"]
-
-
-def bare_command(environment: Environment, request_fd: int) -> list[str]:
-    """The worker without a sandbox: for machines that have none, when an operator says so."""
-    return worker_arguments(environment, request_fd)

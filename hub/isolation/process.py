@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_sdk.wire import LONGEST_LINE
-
 __all__ = ["Ended", "LineReader", "watch"]
 
 _READ = 64 * 1024
+# A line of a worker that tells of itself; longer ones are dropped unread.
+LONGEST_LINE = 8 * 1024
 # More than this on standard output is no worker that tells of itself, but one that floods.
 MOST_OUTPUT = 16 * 1024 * 1024
 MOST_LINES = 100_000
