@@ -43,11 +43,26 @@ class PartRef(Schema):
 
 
 class Rows(Schema):
-    """Rows sent, accepted and refused; the last two add up to the first once the delivery is decided."""
+    """Rows sent; once the delivery is decided, the other three add up to them.
+
+    Refused rows are open in quarantine; replayed ones were refused and came mended with a later delivery.
+    """
 
     sent = fields.Integer()
     accepted = fields.Integer()
     refused = fields.Integer()
+    replayed = fields.Integer()
+
+
+class EffectAnswer(Schema):
+    """What an accepted delivery did to its dataset, in rows; unmatched are keys to delete that were not there."""
+
+    before = fields.Integer()
+    added = fields.Integer()
+    replaced = fields.Integer()
+    removed = fields.Integer()
+    unmatched = fields.Integer()
+    after = fields.Integer()
 
 
 class FaultGroup(Schema):
@@ -72,7 +87,14 @@ class DeliveryAnswer(Schema):
     id = fields.String()
     state = fields.String()
     dataset = fields.String()
+    mode = fields.String(metadata={"description": "full, append, upsert or delete"})
+    replays = fields.String(
+        allow_none=True, metadata={"description": "The delivery whose refused rows come again."}
+    )
+    replays_of_this = fields.List(fields.String())
     rows = fields.Nested(Rows)
+    checked = fields.Integer(metadata={"description": "Rows checked so far, while the delivery is checked."})
+    effect = fields.Nested(EffectAnswer, allow_none=True)
     version = fields.Nested(VersionNumber, allow_none=True)
     problem = fields.String(allow_none=True)
     faults_by_rule = fields.List(fields.Nested(FaultGroup))
@@ -110,7 +132,11 @@ class FaultList(Schema):
 def _plain(delivery: Any, contract: str) -> dict[str, Any]:
     return {
         "id": delivery.id, "state": delivery.state.value, "dataset": contract, "problem": delivery.problem,
-        "rows": {"sent": delivery.sent, "accepted": delivery.accepted, "refused": delivery.refused},
+        "mode": delivery.mode, "replays": delivery.replays, "checked": delivery.checked, "effect": delivery.effect,
+        "rows": {
+            "sent": delivery.sent, "accepted": delivery.accepted, "refused": delivery.refused,
+            "replayed": delivery.replayed,
+        },
         "created_at": delivery.created_at, "version": None,
     }  # fmt: skip
 
@@ -175,6 +201,7 @@ def blueprint(hub: Hub) -> Blueprint:
         return _plain(page.delivery, page.dataset.contract) | {
             "version": page.version,
             "faults_by_rule": page.faults,
+            "replays_of_this": page.replays,
             "missing": [{"role": role, "part": part} for role, part in missing],
         }
 

@@ -24,8 +24,9 @@ _S = DeliveryState
 #: Allowed transitions: (from, event) -> to.
 TRANSITIONS: Final[dict[tuple[DeliveryState, str], DeliveryState]] = {
     (_S.UPLOADING, "complete"): _S.RECEIVED,
+    (_S.UPLOADING, "fail"): _S.FAILED,  # it was begun and never finished
     (_S.RECEIVED, "claim"): _S.CHECKING,
-    (_S.CHECKING, "release"): _S.RECEIVED,  # the worker went away before it had decided
+    (_S.CHECKING, "release"): _S.RECEIVED,  # the worker went away, or could not decide now
     (_S.CHECKING, "accept"): _S.ACCEPTED,
     (_S.CHECKING, "refuse"): _S.REFUSED,
     (_S.CHECKING, "fail"): _S.FAILED,

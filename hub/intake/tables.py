@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.database import Base
@@ -19,7 +19,10 @@ class DeliveryRow(Base):
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"), index=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
-    manifest: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(16), server_default="full")
+    replays: Mapped[str | None] = mapped_column(String(40), index=True)
+    manifest: Mapped[str] = mapped_column(Text)  # without its key material once the delivery is decided
+    manifest_digest: Mapped[str] = mapped_column(String(64), server_default="")
     signature: Mapped[str] = mapped_column(Text)
     source_digest: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -27,12 +30,19 @@ class DeliveryRow(Base):
     sent: Mapped[int] = mapped_column(BigInteger)
     accepted: Mapped[int] = mapped_column(BigInteger)
     refused: Mapped[int] = mapped_column(BigInteger)
+    replayed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    checked: Mapped[int] = mapped_column(BigInteger, server_default="0")  # rows looked at so far
+    effect: Mapped[str | None] = mapped_column(Text)  # JSON: what it did to the dataset, in rows
+    open_rows: Mapped[bytes | None] = mapped_column(LargeBinary)  # numbers of refused rows, see ledger.py
     version_id: Mapped[str | None] = mapped_column(String(40))
     quarantine: Mapped[str | None] = mapped_column(Text)  # JSON: role -> object key and rows
+    made_at: Mapped[datetime | None]  # by the connector's clock
     created_at: Mapped[datetime] = mapped_column(index=True)
     changed_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
-    attempts: Mapped[int]
+    retry_at: Mapped[datetime | None]
+    attempts: Mapped[int]  # how often a worker that checked it went away
+    put_off: Mapped[int] = mapped_column(server_default="0")  # how often the hub could not check it
 
 
 Index("ix_deliveries_same_source", DeliveryRow.dataset_id, DeliveryRow.source_digest)

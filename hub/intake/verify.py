@@ -7,20 +7,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Invalid, TooLarge
-from hub_schemas import Contract
-from hub_schemas.delivery import (
-    FOOTER_KEY,
-    ROW_NUMBER,
-    DeliveryError,
-    column_key,
-    load_manifest,
-    verify_manifest,
-)
+from hub_schemas.delivery import DeliveryError, load_manifest, verify_manifest
 
 if TYPE_CHECKING:
     from hub.storage.objects import ObjectStore
 
-__all__ = ["assemble", "check_manifest", "expected_keys", "file_key", "part_key", "parts_of"]
+__all__ = [
+    "assemble", "check_manifest", "file_key", "part_key", "parts_of", "quarantine_binding", "quarantine_owner",
+]  # fmt: skip
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -45,11 +39,6 @@ def check_manifest(
         raise Invalid(
             "The delivery is refused: its manifest names another client than the one that sends it."
         )
-    if manifest["mode"] != "full":
-        raise Invalid(
-            f"This hub takes full deliveries (mode = full); {manifest['mode']} is not available yet. "
-            "Send the whole dataset."
-        )
     total = sum(file["size"] for file in manifest["files"])
     if total > most_bytes:
         raise TooLarge(f"The delivery has {total:,} bytes; this hub takes up to {most_bytes:,}.")
@@ -69,6 +58,16 @@ def part_key(delivery_id: str, role: str, part: int) -> str:
 def file_key(delivery_id: str, role: str) -> str:
     """Where a delivery's file lies for good."""
     return f"deliveries/{delivery_id}/{role}.parquet"
+
+
+def quarantine_owner(delivery_id: str) -> str:
+    """The owner of a delivery's quarantine in the vault."""
+    return f"quarantine_{delivery_id}"
+
+
+def quarantine_binding(delivery_id: str, role: str) -> str:
+    """What a quarantine file is bound to."""
+    return f"quarantine={delivery_id};{role}"
 
 
 def assemble(objects: ObjectStore, delivery_id: str, file: Mapping[str, Any]) -> str:
@@ -96,17 +95,3 @@ def assemble(objects: ObjectStore, delivery_id: str, file: Mapping[str, Any]) ->
             f"{'' if size != file['size'] else ', another digest'}). Send the delivery again."
         )
     return target
-
-
-def expected_keys(contract: Contract, role: str) -> set[str]:
-    """The key ids a file of this role must be sealed under: a key for every column, and the footer's."""
-    if role == "faults":
-        from hub_schemas import FAULT_SCHEMA
-
-        names = {column_key("personal", name) for name in FAULT_SCHEMA.names}
-        return names | {FOOTER_KEY}
-    return {
-        FOOTER_KEY,
-        column_key("open", ROW_NUMBER),
-        *(column_key(column.classification, column.name) for column in contract.columns),
-    }

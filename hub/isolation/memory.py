@@ -47,6 +47,14 @@ class MemoryFiles:
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEAL_ALL)
         return fd, os.fstat(fd).st_size
 
+    def growing(self) -> int:
+        """An empty file for a worker to write into."""
+        return self._new()
+
+    def content(self, fd: int) -> bytes:
+        """What a worker wrote into a growing file."""
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+
     def result(self, size: int) -> int:
         """A file of exactly `size` bytes for a worker to write into; takes memory only where written."""
         fd = self._new()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Leader", "fire"]
 
 _RENEW_SECONDS = 5.0
+_TIDY_SECONDS = 3600.0
 _PAUSED = 2  # apscheduler.schedulers.base.STATE_PAUSED; APScheduler is imported by who leads
 _leaders: dict[str, Leader] = {}  # who leads in this process; the job store keeps names, not objects
 
@@ -60,6 +62,8 @@ class Leader:
         self._leader = threading.Thread(target=self._lead, name="hub-leader", daemon=True)
         self._worker = threading.Thread(target=self._work, name="hub-worker", daemon=True)
         self._scheduler: BackgroundScheduler | None = None
+        self._renewed_at = time.monotonic()
+        self._tidy_at = time.monotonic() + _RENEW_SECONDS
 
     def start(self) -> None:
         """Begin to lead as soon as nobody else does."""
@@ -85,6 +89,12 @@ class Leader:
         if _leaders.get(self.hub.audit_origin) is self:
             del _leaders[self.hub.audit_origin]
 
+    def _lose(self) -> None:
+        self._forget()
+        if self._scheduler is not None:
+            self._scheduler.pause()  # the jobs are in the database, and are the new leader's to fire
+        self._log.warning("leader.lost", holder=self.holder)
+
     @property
     def leading(self) -> bool:
         """Whether this process leads now."""
@@ -94,18 +104,20 @@ class Leader:
         while not self._resign.is_set():
             try:
                 if work.lead(self.hub, self.holder):
+                    self._renewed_at = time.monotonic()
                     if not self._leading.is_set():
                         work.take_back(self.hub)
                         _leaders[self.hub.audit_origin] = self
                         self._leading.set()
                         self._log.info("leader.leads", holder=self.holder)
                 elif self._leading.is_set():
-                    self._forget()
-                    if self._scheduler is not None:
-                        self._scheduler.pause()  # the jobs are in the database, and are the new leader's to fire
-                    self._log.warning("leader.lost", holder=self.holder)
+                    self._lose()
             except Exception as error:
                 self._log.error("leader.error", **where_it_broke(error))
+                # The lease is still ours for as long as nobody else can have it: one answer that fails to come
+                # must not end work in hand.
+                if self._leading.is_set() and time.monotonic() - self._renewed_at > work.LEASE_SECONDS:
+                    self._lose()
             self._resign.wait(_RENEW_SECONDS)
 
     def _work(self) -> None:
@@ -114,12 +126,27 @@ class Leader:
             if self._leading.is_set():
                 try:
                     self._keep_schedules()
+                    self._tidy()
                     busy = work.work_once(self.hub)
-                except Exception as error:
+                except BaseException as error:  # native code panics with what is no Exception; the worker goes on
                     self._log.error("worker.error", **where_it_broke(error))
                     self._stop.wait(_RENEW_SECONDS)
+                    self._recover()
             if not busy:
                 self._stop.wait(self.hub.settings.worker_seconds)
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + _TIDY_SECONDS
+            work.tidy(self.hub)
+
+    def _recover(self) -> None:
+        """Give back what was in hand when an error kept even its outcome from being written down."""
+        if self._leading.is_set():
+            try:
+                work.take_back(self.hub, survived=True)
+            except Exception as error:
+                self._log.error("worker.error", **where_it_broke(error))
 
     def _keep_schedules(self) -> None:
         """Make, change and remove APScheduler's jobs so that they are what the schedules say."""

@@ -10,6 +10,9 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,7 +22,7 @@ from hub.storage.ids import new_id
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
-__all__ = ["ObjectStore", "shown"]
+__all__ = ["ObjectStore", "Spool", "shown"]
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -69,9 +72,41 @@ class ObjectStore:
         with self.writer(key) as stream, source.open("rb") as data:
             shutil.copyfileobj(data, stream, _CHUNK)
 
-    def writer(self, key: str) -> _Writer:
+    def writer(self, key: str) -> AbstractContextManager[BinaryIO]:
         """A context manager that gives a binary stream; the object appears when it ends without error."""
-        return _Writer(self, key)
+        self.path(key)
+        return self._writing(key)
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[BinaryIO]:
+        with self.spool() as spool:
+            yield spool.stream
+            spool.publish(key)
+
+    def spool(self) -> Spool:
+        """A context manager that gives a temporary file, for who learns only later what it is to become."""
+        return Spool(self)
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[BinaryIO]:
+        """An object as a file of this machine, open for reading; from a bucket it is fetched first.
+
+        Raises:
+            NotFound: when there is none.
+            OSError: when the place does not answer.
+        """
+        if self._folder is not None:
+            try:
+                with Path(self.path(key)).open("rb") as stream:
+                    yield stream
+            except FileNotFoundError:
+                raise NotFound(f"There is no object {key}.") from None
+            return
+        with tempfile.TemporaryFile() as copy:  # what lies in the store is encrypted, and so is the copy
+            with self.open(key) as source:
+                shutil.copyfileobj(source, copy, _CHUNK)
+            copy.seek(0)
+            yield copy
 
     def get_bytes(self, key: str) -> bytes:
         """The content of an object.
@@ -119,8 +154,8 @@ class ObjectStore:
         info = self.filesystem.get_file_info(self.path(key))
         return None if info.type != pafs.FileType.File else int(info.size)
 
-    def list(self, prefix: str) -> list[str]:
-        """The keys under a prefix (a folder), sorted."""
+    def list(self, prefix: str, before: datetime | None = None) -> list[str]:
+        """The keys under a prefix (a folder), sorted; only those written before a moment, if one is given."""
         import pyarrow.fs as pafs
 
         selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
@@ -128,7 +163,9 @@ class ObjectStore:
         return sorted(
             info.path[start:]
             for info in self.filesystem.get_file_info(selector)
-            if info.type == pafs.FileType.File and not info.base_name.startswith(".tmp-")
+            if info.type == pafs.FileType.File
+            and not info.base_name.startswith(".tmp-")
+            and (before is None or (info.mtime is not None and info.mtime < before))
         )
 
     def delete(self, key: str) -> None:
@@ -146,45 +183,45 @@ class ObjectStore:
             self.filesystem.delete_dir(self.path(prefix))
 
 
-class _Writer:
-    """Writes to a temporary file and then renames it, or uploads it, so that an object is whole or absent.
+class Spool:
+    """A temporary file that becomes an object when it is published, and vanishes when it is not.
 
-    Closing an unfinished S3 stream would publish half an object, so S3 objects are spooled too (what passes
-    here is encrypted already).
+    In a folder it is renamed, so that an object is whole or absent. Closing an unfinished S3 stream would publish half
+    an object, so S3 objects are spooled too (what passes here is encrypted already).
     """
 
-    def __init__(self, store: ObjectStore, key: str) -> None:
-        self._store, self._path = store, store.path(key)
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
 
-    def __enter__(self) -> BinaryIO:
+    def __enter__(self) -> Spool:
+        self._path: Path | None = None
         if self._store._folder is None:
-            self._stream: BinaryIO = tempfile.TemporaryFile()
-            return self._stream
-        target = Path(self._path)
-        _make_private(target.parent)
-        self._temporary = target.with_name(f".tmp-{new_id('w')}")
-        self._stream = os.fdopen(os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
-        return self._stream
+            self.stream: BinaryIO = tempfile.TemporaryFile()
+            return self
+        _make_private(self._store._folder)
+        self._path = self._store._folder / f".tmp-{new_id('w')}"
+        self.stream = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+        return self
 
-    def __exit__(self, kind: object, _value: object, _trace: object) -> None:
-        try:
-            if kind is None:
-                self._stream.flush()
-                self._publish()
-        finally:
-            self._stream.close()
-            if self._store._folder is not None:
-                self._temporary.unlink(missing_ok=True)
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
-    def _publish(self) -> None:
-        if self._store._folder is None:
-            self._stream.seek(0)
-            with self._store.filesystem.open_output_stream(self._path) as upload:
-                shutil.copyfileobj(self._stream, upload, _CHUNK)
+    def publish(self, key: str) -> None:
+        """Make what was written the object of that key, whole and durably; nothing can be written afterwards."""
+        path = self._store.path(key)
+        self.stream.flush()
+        if self._path is None:
+            self.stream.seek(0)
+            with self._store.filesystem.open_output_stream(path) as upload:
+                shutil.copyfileobj(self.stream, upload, _CHUNK)
             return
-        os.fsync(self._stream.fileno())
-        self._temporary.replace(self._path)
-        _sync_folder(Path(self._path).parent)
+        target = Path(path)
+        _make_private(target.parent)
+        os.fsync(self.stream.fileno())
+        self._path.replace(target)
+        _sync_folder(target.parent)
 
 
 def shown(root: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow.fs as pafs
@@ -24,7 +24,7 @@ from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, column_key, seal_info, 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-__all__ = ["OwnerClient", "SealedClient", "decryption", "encryption", "unwrap", "wrap"]
+__all__ = ["KeyTable", "OwnerClient", "SealedClient", "decryption", "encryption", "unwrap", "wrap"]
 
 _NONCE = 12
 
@@ -104,6 +104,32 @@ class SealedClient(pe.KmsClient):
             ) from None
         self.opened.add(master_key_identifier)
         return data_key
+
+
+class KeyTable(pe.KmsClient):
+    """Data keys that were opened elsewhere, for a process that may have these and no others."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._keys = keys
+        self.opened: set[str] = set()
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
+        """A table of keys only reads."""
+        raise Forbidden("Nothing is written under keys that were handed over for reading.")
+
+    def unwrap_key(self, wrapped_key: str, master_key_identifier: str) -> bytes:
+        """The data key of that id.
+
+        Raises:
+            Forbidden: when it was not handed over.
+        """
+        try:
+            key = self._keys[master_key_identifier]
+        except KeyError:
+            raise Forbidden(f"Refused: the key {master_key_identifier} was not handed over.") from None
+        self.opened.add(master_key_identifier)
+        return key
 
 
 def encryption(

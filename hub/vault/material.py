@@ -7,11 +7,13 @@ disk, so the material can live in the database, in the transaction that accepts 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
+
+from hub.errors import Invalid
 
 #: The path that is given to pyarrow for a Parquet file whose material is in a `MaterialHandler`.
 PARQUET_PATH = "m/file.parquet"
@@ -72,6 +74,21 @@ class _Capture:
         if not self.closed:
             self.closed = True
             self._handler.document = b"".join(self._parts)
+
+
+def wrapped_keys(material: Mapping[str, str]) -> dict[str, str]:
+    """The wrapped data key of each key id in key material.
+
+    Raises:
+        Invalid: when one id stands twice: each column of a file has a key of its own.
+    """
+    found: dict[str, str] = {}
+    for text in material.values():
+        entry = json.loads(text)
+        if entry["masterKeyID"] in found:
+            raise Invalid(f"The key material names {entry['masterKeyID']!r:.80} twice.")
+        found[entry["masterKeyID"]] = entry["wrappedDEK"]
+    return found
 
 
 def rewrap(material: dict[str, str], change: Callable[[str, str], str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 The whole line on one screen:
 
     publish.offer -> publish.take_part -> publish.complete      a connector hands over a delivery
-    publish.decide_next     receive -> verify -> validate -> accept a version (bad rows to quarantine)
+    deciding.decide_next    receive -> verify -> validate -> accept a version (bad rows to quarantine)
     linking.link_if_needed  link people and households across the newest versions
     running.run_next        run a plugin under its agreement, in the sandbox -> check outputs -> hold
     releasing.decide        somebody else than the author releases

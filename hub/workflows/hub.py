@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from hub.storage.database import utc_now
 if TYPE_CHECKING:
     from hub.config import Settings
     from hub.identity.tokens import TokenIssuer
+    from hub.intake.limited import Examiner
     from hub.runs.sandbox import Sandbox
     from hub.storage.database import Database
     from hub.storage.objects import ObjectStore
@@ -32,8 +32,9 @@ __all__ = ["Hub", "authorise", "note", "today"]
 class Hub:
     """The parts of a running hub.
 
-    `sandbox` is made when first asked for; `check_times` refuses a cron line the scheduler could not follow (it raises
-    Invalid); `next_time` is when a cron line comes next after a moment; `clock` says what time it is.
+    `sandbox` is made when first asked for; `examine` reads a delivery where it can do no harm; `check_times` refuses a
+    cron line the scheduler could not follow (it raises Invalid); `next_time` is when a cron line comes next after a
+    moment; `clock` says what time it is.
     """
 
     settings: Settings
@@ -43,15 +44,15 @@ class Hub:
     vault: Vault
     tokens: TokenIssuer
     sandbox: Callable[[], Sandbox]
+    examine: Examiner
     check_times: Callable[[str], None]
     next_time: Callable[[str, datetime], datetime | None]
     clock: Callable[[], datetime] = utc_now
 
     @property
     def audit_origin(self) -> str:
-        """The name under which this hub's audit log signs its checkpoints; it stays when addresses change."""
-        public = self.keyring.checkpoint_private_key.public_key().public_bytes_raw()
-        return f"joinedup-hub/{sha256(public).hexdigest()[:16]}"
+        """The name under which this hub's audit log signs its checkpoints; it stays when addresses and keys change."""
+        return self.keyring.audit_origin
 
 
 def today(hub: Hub) -> date:

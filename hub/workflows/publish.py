@@ -1,42 +1,26 @@
-"""Publishing: a delivery from its offer to an accepted version."""
+"""Publishing: a connector hands over a delivery, part by part; from then on it is the hub's to decide."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from typing import Any
 
-import structlog
-
 from hub.catalogue import store as catalogue
-from hub.catalogue.store import Version
-from hub.errors import Conflict, HubError, Invalid, NotFound, TooLarge
+from hub.catalogue.store import Dataset
+from hub.errors import Conflict, Invalid, NotFound, TooLarge
 from hub.identity import store as identities
-from hub.identity.principal import Principal, system
+from hub.identity.principal import Principal
+from hub.intake import history
 from hub.intake import store as intake
-from hub.intake.states import FINAL, DeliveryState
+from hub.intake.states import DeliveryState
 from hub.intake.store import Delivery
-from hub.intake.validate import Judgement, judge, quarantine_owner
-from hub.intake.verify import assemble, check_manifest, part_key, parts_of
+from hub.intake.verify import check_manifest, part_key
 from hub.policy.roles import Permission
-from hub.storage.database import utc_now
-from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.replaying import replay_problem
 
-__all__ = [
-    "clear_incoming",
-    "complete",
-    "decide_next",
-    "missing",
-    "offer",
-    "own_delivery",
-    "scope",
-    "take_part",
-]
-
-_LEASE_SECONDS = 3600
-_WORKER = system("intake")
+__all__ = ["complete", "missing", "offer", "own_delivery", "scope", "take_part"]
 
 
 def offer(
@@ -70,20 +54,44 @@ def offer(
             raise Invalid(
                 "The delivery is sealed to a key this hub does not have; fetch the current key and push again."
             )
-        same = intake.find_same_source(session, dataset.id, manifest["source_digest"])
-        if (
-            same is not None
-            and same.version_id == dataset.current_version
-            and same.id != manifest["delivery_id"]
-        ):
+        _check_mode(session, dataset, manifest)
+        same = _delivered_before(session, dataset, manifest)
+        if same is not None:
             return same, [], True
         fresh = intake.create(session, manifest, signature, principal.organisation_id, dataset.id)
         to_come = intake.missing_parts(session, fresh)
         note(
             session, principal, "delivery.offered", fresh.id,
-            detail={"dataset": dataset.id, "rows": manifest["rows"], "files": len(manifest["files"])},
+            detail={
+                "dataset": dataset.id, "rows": manifest["rows"], "mode": manifest["mode"], "replays": fresh.replays,
+            },
         )  # fmt: skip
     return fresh, to_come, False
+
+
+def _check_mode(session: Any, dataset: Dataset, manifest: dict[str, Any]) -> None:
+    """Say at once what could only be refused later."""
+    mode, replays = manifest["mode"], manifest.get("replays")
+    contract = catalogue.contract_by_digest(session, dataset.contract_digest)
+    if mode in ("upsert", "delete") and not contract.primary_key:
+        raise Invalid(
+            f"{contract.id} has no primary key, so no row of it can be named: mode {mode} needs one. Send the whole "
+            "dataset (mode full), or give the contract a primary key."
+        )
+    if mode == "delete" and dataset.current_version is None:
+        raise Conflict(
+            "This dataset has no version yet, so there is nothing to delete from. Send it whole first."
+        )
+    if replays and (why := replay_problem(session, replays, dataset.id, mode)) is not None:
+        raise Conflict(why)
+
+
+def _delivered_before(session: Any, dataset: Dataset, manifest: dict[str, Any]) -> Delivery | None:
+    """The accepted delivery that brought the same data, if bringing it again would change nothing (or add it twice)."""
+    same = history.find_same_source(session, dataset.id, manifest["source_digest"])
+    if same is None or same.id == manifest["delivery_id"] or manifest.get("replays"):
+        return None
+    return same if manifest["mode"] == "append" or same.version_id == dataset.current_version else None
 
 
 def take_part(
@@ -103,10 +111,19 @@ def take_part(
     with hub.database.read() as session:
         delivery = _mine(session, principal, delivery_id)
         file = next((file for file in delivery.manifest["files"] if file["role"] == role), None)
-    if file is None or not 1 <= part <= file["parts"]:
-        raise NotFound(f"The manifest of this delivery has no part {part} of {role}.")
+        if file is None or not 1 <= part <= file["parts"]:
+            raise NotFound(f"The manifest of this delivery has no part {part} of {role}.")
+        others = sum(
+            size
+            for (of, number), size in intake.parts(session, delivery_id).items()
+            if of == role and number != part
+        )
     if delivery.state is not DeliveryState.UPLOADING:
         raise Conflict(f"The delivery is {delivery.state.value}: it takes no more parts.")
+    if others + len(data) > file["size"]:
+        raise TooLarge(
+            f"The manifest gives {role} {file['size']:,} bytes; with this part there would be more."
+        )
     hub.objects.put_bytes(part_key(delivery_id, role, part), data)
     with hub.database.write() as session:
         intake.add_part(session, delivery_id, role, part, len(data), digest.hex())
@@ -125,111 +142,6 @@ def complete(hub: Hub, principal: Principal, delivery_id: str) -> Delivery:
         if before.state is not delivery.state:
             note(session, principal, "delivery.received", delivery_id)
     return delivery
-
-
-def decide_next(hub: Hub) -> bool:
-    """Take the oldest delivery that waits and decide it; False when none waits.
-
-    Everything slow happens outside a transaction; one transaction at the end makes the version visible, whole, with
-    its keys, its quarantine and its audit entry. Killed anywhere before that, the delivery is simply taken again.
-    """
-    with hub.database.write() as session:
-        intake.release_stale(session)
-        delivery = intake.claim_next(session, _LEASE_SECONDS)
-    if delivery is None:
-        return False
-    started = time.monotonic()
-    try:
-        version = _judge_and_accept(hub, delivery)
-    except HubError as error:
-        _fail(hub, delivery, error.detail)
-        version = None
-    hub.objects.delete_prefix(parts_of(delivery.id))
-    structlog.get_logger().info(
-        "delivery.decided",
-        delivery=delivery.id,
-        version=version,
-        seconds=round(time.monotonic() - started, 2),
-    )
-    return True
-
-
-def clear_incoming(hub: Hub) -> int:
-    """Remove the parts of deliveries that are decided: a worker killed right after deciding leaves them behind."""
-    cleared = 0
-    for delivery_id in sorted({key.split("/")[1] for key in hub.objects.list(parts_of(""))}):
-        try:
-            with hub.database.read() as session:
-                decided = intake.get(session, delivery_id).state in FINAL
-        except NotFound:  # the database is older than the objects: they may be wanted again, so they stay
-            structlog.get_logger().warning("incoming.unknown", delivery=delivery_id)
-            continue
-        if decided:
-            hub.objects.delete_prefix(parts_of(delivery_id))
-            cleared += 1
-    return cleared
-
-
-def _judge_and_accept(hub: Hub, delivery: Delivery) -> str | None:
-    with hub.database.read() as session:
-        dataset = catalogue.dataset(session, delivery.dataset_id)
-        contract = catalogue.contract_by_digest(session, delivery.manifest["contract"]["digest"])
-        known = identities.client_principal(session, delivery.client_id)
-        if known is None:
-            raise Invalid("The connector that sent this delivery was revoked before the hub could check it.")
-        number = catalogue.next_number(session, dataset.id)
-    # Once more, for the manifest has lain in the database since: a change there breaks the signature.
-    most = hub.settings.max_delivery_bytes
-    check_manifest(delivery.manifest, delivery.signature, delivery.client_id, known[1], most)
-    for file in delivery.manifest["files"]:
-        assemble(hub.objects, delivery.id, file)
-    version = Version(
-        id=new_id("ver"), dataset_id=dataset.id, number=number, contract_digest=contract.digest, object_key="",
-        origin=delivery.id, rows=0, accepted_at=utc_now(), period_start=None, period_end=None,
-    )  # fmt: skip
-    owner, quarantine = hub.vault.new_owner(version.id), hub.vault.new_owner(quarantine_owner(delivery.id))
-    judgement = judge(hub.vault, contract, delivery.manifest, owner, version.binding, quarantine)
-    with hub.database.write() as session:
-        if judgement.quarantine_files:
-            hub.vault.register(session, quarantine, judgement.quarantine_files)
-        if judgement.refusal is not None:
-            _decided(session, delivery, "refuse", judgement)
-            return None
-        hub.vault.register(session, owner, judgement.version_files)
-        accepted = Version(
-            **version.__dict__
-            | {
-                "number": catalogue.next_number(session, dataset.id),
-                "object_key": judgement.version_files[0].object_key,
-                "rows": judgement.accepted,
-                "period_start": judgement.period[0],
-                "period_end": judgement.period[1],
-            }
-        )
-        catalogue.add_version(session, accepted)
-        _decided(session, delivery, "accept", judgement, accepted.id)
-    return accepted.id
-
-
-def _decided(
-    session: Any, delivery: Delivery, event: str, judgement: Judgement, version_id: str | None = None
-) -> None:
-    intake.finish(
-        session, delivery.id, event, problem=judgement.refusal,
-        accepted=judgement.accepted if version_id else 0,
-        refused=judgement.refused if version_id else delivery.sent, version_id=version_id,
-        quarantine=judgement.quarantine, faults=judgement.faults,
-    )  # fmt: skip
-    note(
-        session, _WORKER, f"delivery.{'accepted' if version_id else 'refused'}", delivery.id,
-        detail={"version": version_id, "accepted": judgement.accepted, "at_fault": judgement.refused},
-    )  # fmt: skip
-
-
-def _fail(hub: Hub, delivery: Delivery, problem: str) -> None:
-    with hub.database.write() as session:
-        intake.finish(session, delivery.id, "fail", problem=problem, refused=delivery.sent)
-        note(session, _WORKER, "delivery.failed", delivery.id)
 
 
 def scope(principal: Principal) -> str | None:

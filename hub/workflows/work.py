@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import structlog
 
-from hub.errors import HubError
 from hub.intake import store as intake
 from hub.runs import store as runs
 from hub.storage.leases import hold, let_go
-from hub.workflows import auditing, linking, publish, running
+from hub.workflows import auditing, deciding, linking, running
 from hub.workflows.hub import Hub
 
-__all__ = ["drain", "lead", "resign", "take_back", "work_once"]
+__all__ = ["LEASE_SECONDS", "drain", "lead", "resign", "take_back", "tidy", "work_once"]
 
 _LEADER = "worker"
-_LEASE_SECONDS = 15.0
+#: For so long a leader leads without renewing its lease.
+LEASE_SECONDS = 15.0
 
 
 def work_once(hub: Hub) -> bool:
     """Decide a delivery, or link people, or carry out a run; then seal the audit log. False when idle."""
-    busy = publish.decide_next(hub) or linking.link_if_needed(hub) or running.run_next(hub)
+    busy = deciding.decide_next(hub) or linking.link_if_needed(hub) or running.run_next(hub)
     auditing.seal_log(hub)
     return busy
 
@@ -32,24 +32,33 @@ def drain(hub: Hub) -> int:
     return done
 
 
-def take_back(hub: Hub) -> int:
-    """At the start of the only worker: give back what a killed one had claimed, tidy up after it."""
+def take_back(hub: Hub, *, survived: bool = False) -> int:
+    """At the start of the only worker: give back what a killed one had claimed, tidy up after it.
+
+    Also when a worker `survived` an error in which it could not even write down what became of its work.
+    """
     with hub.database.write() as session:
-        count = intake.release_stale(session, all_of_them=True) + runs.release_stale(
-            session, all_of_them=True
-        )
-    publish.clear_incoming(hub)
+        count = intake.release_stale(session, all_of_them=True, survived=survived)
+        count += runs.release_stale(session, all_of_them=True)
+    deciding.clear_incoming(hub)
     if count:
         structlog.get_logger().warning("worker.took-back", pieces=count)
     return count
 
 
+def tidy(hub: Hub) -> None:
+    """Once in a while: give up what nobody will finish."""
+    deciding.give_up_uploads(hub)
+    deciding.sweep(hub)
+
+
 def lead(hub: Hub, holder: str) -> bool:
-    """Become or stay the one worker and scheduler of this hub; False while another process is."""
-    try:
-        return hold(hub.database, _LEADER, holder, _LEASE_SECONDS)
-    except HubError:
-        return False
+    """Become or stay the one worker and scheduler of this hub; False while another process is.
+
+    Raises:
+        HubError: when the database does not answer; who leads does so until the lease has run out (`LEASE_SECONDS`).
+    """
+    return hold(hub.database, _LEADER, holder, LEASE_SECONDS)
 
 
 def resign(hub: Hub, holder: str) -> None:

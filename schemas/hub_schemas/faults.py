@@ -18,6 +18,7 @@ from hub_schemas.model import BothOrNeither, Cell, Column, NotBefore, NotMoreTha
 __all__ = [
     "FRICTIONLESS",
     "RULES",
+    "SPOILT_RULES",
     "Fault",
     "RuleMessage",
     "is_masked_whole",
@@ -51,6 +52,8 @@ FRICTIONLESS: Final[dict[str, str | None]] = {
     "freshness": None,
 }
 RULES: Final = tuple(FRICTIONLESS)
+#: What a source may say of a row that cannot be laid against its header; frictionless has the same errors.
+SPOILT_RULES: Final = ("blank-row", "encoding-error", "extra-cell", "missing-cell", "source-error")
 
 MAX_SHOWN: Final = 60
 HIDDEN: Final = "(hidden)"

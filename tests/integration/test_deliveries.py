@@ -11,10 +11,11 @@ import pytest
 from hub.audit import log as audit
 from hub.catalogue import store as catalogue
 from hub.errors import Conflict, Forbidden, HubError, Invalid, NotFound
+from hub.intake import history
 from hub.intake import store as intake
 from hub.intake.states import TRANSITIONS, DeliveryState, move
 from hub.policy.decide import whole_file
-from hub.workflows import overview, publish
+from hub.workflows import deciding, overview, publish
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain, work_once
 from hub_schemas import library
@@ -133,7 +134,7 @@ def _bent(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]]
     ("bend", "words"),
     [
         (lambda m: m.update(client_id="cli_other"), "names another client"),
-        (lambda m: m.update(mode="append"), "full deliveries"),
+        (lambda m: m.update(mode="merge"), "mode"),
         (lambda m: m.update(surprise=1), "surprise"),
         (lambda m: m["rows"].update(sent=99), "add up"),
         (lambda m: m.update(sealing_key_id="hpk_other"), "does not have"),
@@ -158,7 +159,7 @@ def test_a_crooked_manifest_is_refused_with_the_reason(
 def intake_count(hub: Hub) -> int:
     """How many deliveries the hub knows."""
     with hub.database.read() as session:
-        return len(intake.list_recent(session))
+        return len(history.list_recent(session))
 
 
 def test_a_manifest_that_was_changed_after_signing_is_refused(hub: Hub, sender: Sender) -> None:
@@ -245,10 +246,10 @@ def test_a_worker_that_was_killed_leaves_the_delivery_for_the_next(hub: Hub, sen
     sent = sender.send(sender.pack(CONTRACT, GOOD))
     with hub.database.write() as session:
         assert intake.claim_next(session, lease_seconds=3600) is not None
-    assert not publish.decide_next(hub), "it is in somebody's hands"
+    assert not deciding.decide_next(hub), "it is in somebody's hands"
     with hub.database.write() as session:
         assert intake.release_stale(session, all_of_them=True) == 1
-    assert publish.decide_next(hub)
+    assert deciding.decide_next(hub)
     with hub.database.read() as session:
         assert intake.get(session, sent.id).state is DeliveryState.ACCEPTED
 
@@ -277,7 +278,7 @@ def test_a_delivery_that_breaks_off_the_worker_again_and_again_fails_with_the_re
         delivery = intake.get(session, sent.id)
     assert delivery.state is DeliveryState.FAILED
     assert "broke off 5 times" in (delivery.problem or "")
-    assert not publish.decide_next(hub)
+    assert not deciding.decide_next(hub)
 
 
 def test_a_manifest_changed_in_the_database_is_noticed(hub: Hub, sender: Sender) -> None:

@@ -1,20 +1,22 @@
-"""Killed with SIGKILL at any step of deciding a delivery: nothing acknowledged is lost, nothing half-made is seen."""
+"""Killed with SIGKILL at every step of deciding a delivery: nothing acknowledged is lost, nothing half-made is seen."""
 
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from hub.catalogue import store as catalogue
 from hub.intake import store as intake
 from hub.intake.states import DeliveryState
+from hub.intake.store import Delivery
 from hub.policy.decide import whole_file
-from hub.workflows import auditing, overview
+from hub.workflows import auditing, deciding, overview
 from hub.workflows.hub import Hub
 from hub_schemas import library
 from support.hubs import principal_of
+from support.killed import Workers
 from support.sealing import Sender
 
 CONTRACT = library.load("police.establishment")
@@ -25,15 +27,19 @@ ROWS = [
     }
     for number in range(30)
 ]  # fmt: skip
-DRIVER = Path(__file__).resolve().parents[1] / "support" / "killed.py"
+BAD = {**ROWS[0], "team": "Team x", "area": "Atlantis"}
 
 
-def _work(hub: Hub, last: int) -> int:
-    """Run a worker that dies at step `last`; its exit status."""
-    command = [sys.executable, str(DRIVER), str(hub.settings.dir), hub.settings.database_url, str(last)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    """Where workers come from."""
+    with Workers() as made:
+        yield made
+
+
+def _get(hub: Hub, delivery_id: str) -> Delivery:
+    with hub.database.read() as session:
+        return intake.get(session, delivery_id)
 
 
 def _look(hub: Hub, delivery_id: str) -> DeliveryState:
@@ -42,38 +48,80 @@ def _look(hub: Hub, delivery_id: str) -> DeliveryState:
         delivery = intake.get(session, delivery_id)
         versions = {item.origin: item for item in catalogue.versions(session, delivery.dataset_id)}
         current = catalogue.dataset(session, delivery.dataset_id).current_version
-        files = [hub.vault.locate(session, item.object_key, item.binding) for item in versions.values()]
+        newest = max(versions.values(), key=lambda item: item.number, default=None)
+        file = hub.vault.locate(session, newest.object_key, newest.binding) if newest else None
     accepted = delivery.state is DeliveryState.ACCEPTED
     assert accepted or delivery.state in (DeliveryState.RECEIVED, DeliveryState.CHECKING), delivery.problem
     assert (delivery_id in versions) == accepted, "a version is there exactly when its delivery is accepted"
     assert not accepted or versions[delivery_id].id == current == delivery.version_id
-    for file in files:
-        table = hub.vault.read(
-            file, [column.name for column in CONTRACT.columns], whole_file("test", "a test")
-        )
-        assert table.num_rows == len(ROWS), "every version is seen whole"
+    if newest is not None and file is not None:
+        names = [column.name for column in CONTRACT.columns]
+        assert hub.vault.read(file, names, whole_file("test", "a test")).num_rows == newest.rows
     return delivery.state
 
 
-def test_a_worker_killed_at_any_step_loses_nothing_and_the_next_one_converges(hub: Hub) -> None:
-    sender = Sender(hub, "police", principal_of(hub, "hub", "operator"))
-    sender.publish(CONTRACT)
-    bad = {**ROWS[0], "team": "Team x", "area": "Atlantis"}
-    killed = 0
-    # Every third step, from the first on SQLite and from the second on PostgreSQL: the rest only takes longer.
-    for last in range(1 if hub.database.is_sqlite else 2, 200, 3):
-        sent = sender.send(sender.pack(CONTRACT, [*ROWS, bad]))
-        ended = _work(hub, last)
+def _walk(hub: Hub, workers: Workers, send: Any, check: Any) -> int:
+    """Deliver again and again, killing the worker one step later each time; returns how often it was killed."""
+    for last in range(1, 200):
+        sent = send()
+        ended = workers.work(hub.settings.dir, hub.settings.database_url, last)
+        assert ended in (0, -signal.SIGKILL)
         _look(hub, sent.id)
         if ended != 0:
-            killed += 1
-            assert _work(hub, 0) == 0, "the next worker finishes"
+            assert workers.work(hub.settings.dir, hub.settings.database_url, 0) == 0, (
+                "the next worker finishes"
+            )
         assert _look(hub, sent.id) is DeliveryState.ACCEPTED
-        assert overview.faults(hub, sender.principal, sent.id).num_rows == 1
         assert hub.objects.list(f"incoming/{sent.id}") == []
+        check(sent)
         if ended == 0:
-            break
-    else:
-        pytest.fail("the work has no end")
-    assert killed >= 6, "the walk met many steps"
+            return last - 1
+    pytest.fail("the work has no end")
+
+
+def test_a_worker_killed_at_any_step_loses_nothing_and_the_next_one_converges(
+    hub: Hub, workers: Workers
+) -> None:
+    sender = Sender(hub, "police", principal_of(hub, "hub", "operator"))
+    sender.publish(CONTRACT)
+
+    def check(sent: Delivery) -> None:
+        assert overview.faults(hub, sender.principal, sent.id).num_rows == 1
+
+    killed = _walk(hub, workers, lambda: sender.send(sender.pack(CONTRACT, [*ROWS, BAD])), check)
+    assert killed >= 20, "the walk met many steps"
     assert auditing.verify(hub).ok
+
+
+def test_a_change_and_a_replay_killed_at_any_step_count_once(hub: Hub, workers: Workers) -> None:
+    sender = Sender(hub, "police", principal_of(hub, "hub", "operator"))
+    rows = [{**ROWS[0], "team": f"Bad {number}", "area": "Atlantis"} for number in range(1, 100)]
+    first = sender.deliver(CONTRACT, [{**ROWS[0], "team": f"Good {number}"} for number in range(1000)] + rows)
+    assert first.refused == 99
+    place = iter(range(1, 100))
+
+    def send() -> Delivery:
+        number = next(place)
+        mended = {**ROWS[0], "team": f"Bad {number}"}
+        parcel = sender.pack(CONTRACT, [mended], mode="append", replays=first.id, numbers=[1000 + number])
+        return sender.send(parcel)
+
+    def check(sent: Delivery) -> None:
+        now, decided = _get(hub, first.id), _get(hub, sent.id)
+        assert now.accepted + now.refused + now.replayed == now.sent == 1099
+        assert decided.effect is not None
+        assert decided.effect["after"] == 1000 + now.replayed, "each row once, however often it was begun"
+
+    killed = _walk(hub, workers, send, check)
+    assert killed >= 15, "the walk met many steps"
+    assert deciding.sweep(hub, timedelta(0)) > 0, (
+        "some were killed between writing a version and recording it"
+    )
+    assert hub.objects.list("versions") == sorted(
+        f"versions/{version}/rows.parquet" for version in _versions(hub, first)[1:]
+    ), "no half-made version is left behind"
+
+
+def _versions(hub: Hub, delivery: Delivery) -> list[str]:
+    with hub.database.read() as session:
+        return [item.id for item in reversed(catalogue.versions(session, delivery.dataset_id, limit=1000))]

@@ -33,8 +33,9 @@ def migrate(url: str) -> None:
 def make_hub(folder: Path, database_url: str, **settings: Any) -> Hub:
     """A hub in `folder` on a migrated database."""
     chosen = load_settings(
-        folder, environ={}, database_url=database_url, public_url="http://hub.test", **settings
-    )
+        folder, environ={}, database_url=database_url, public_url="http://hub.test",
+        **{"intake_process": False} | settings,
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     Keyring.create(chosen.keys_dir, chosen.key_passphrase)
     return open_hub(chosen)

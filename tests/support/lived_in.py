@@ -79,8 +79,8 @@ purpose: Put records of the same people together
 organisations: [hub]
 operations: [link]
 datasets:
-  - {{contract: housing.tenancies, columns: [tenancy_id, person_number, {_WHO}, start_date]}}
-  - {{contract: health.registrations, columns: [local_id, nhs_number, sex, {_WHO}]}}
+  - {{contract: housing.tenancies, publishers: [housing], columns: [tenancy_id, person_number, {_WHO}, start_date]}}
+  - {{contract: health.registrations, publishers: [health], columns: [local_id, nhs_number, sex, {_WHO}]}}
 {_TERMS}"""
 HELPING = f"""\
 id: early-help
@@ -91,8 +91,10 @@ operations: [link, run plugin, read person]
 plugins: [families]
 datasets:
   - {{contract: hub.people, columns: [person_id, household_id, {_WHO}, sex, nhs_number, datasets]}}
-  - {{contract: housing.tenancies, columns: [tenure, arrears, notice_served, start_date]}}
-  - {{contract: benefits.claims, columns: [benefit, start_date]}}
+  - contract: housing.tenancies
+    publishers: [housing]
+    columns: [tenure, arrears, notice_served, start_date]
+  - {{contract: benefits.claims, publishers: [housing], columns: [benefit, start_date]}}
 {_TERMS}"""
 
 
@@ -188,6 +190,7 @@ def _move_in(hub: Hub) -> LivedIn:
     ids = staged.ids | {
         "dataset_id": staged.dataset, "run_id": results[1][0], "result_id": results[1][1], "table": "by_area",
         "name": "counting", "handle": "x",
+        "contract_id": _TENANCIES.id, "digest": _TENANCIES.digest,
     }  # fmt: skip
     return LivedIn(hub, ids, results[2][1], refused.id)
 

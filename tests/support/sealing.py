@@ -24,7 +24,7 @@ from hub.vault.material import PARQUET_PATH, MaterialHandler
 from hub.workflows import contracting, enrolling, publish
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
-from hub_schemas import Checker, Contract
+from hub_schemas import Checker, Contract, Outcome
 from hub_schemas.delivery import (
     FOOTER_KEY,
     FORMAT,
@@ -65,23 +65,28 @@ class Sender:
         self.principal = Principal("client", self.client_id, "tests", home.id, slug, frozenset({"connector"}))
 
     def pack(
-        self, contract: Contract, rows: list[dict[str, str]], *, digest: str | None = None,
+        self, contract: Contract, rows: list[dict[str, str]], *, digest: str | None = None, mode: str = "full",
+        replays: str | None = None, numbers: list[int] | None = None, made_at: datetime | None = None,
         bend: Callable[[dict[str, Any]], None] = lambda manifest: None,
         typed: Callable[[pa.Table], pa.Table] = lambda table: table, open_columns: frozenset[str] = frozenset(),
     ) -> Parcel:  # fmt: skip
-        """Check, seal and sign. `bend` changes the manifest before it is signed; `typed` the rows behind its back."""
-        headers = [column.source_name for column in contract.columns]
+        """Check, seal and sign. `bend` changes the manifest before it is signed; `typed` the rows behind its back.
+
+        `numbers` are the rows' numbers, where they are not 1, 2, 3, ...; `contract` is the dataset's in every mode.
+        """
+        shape = contract.key_contract() if mode == "delete" else contract
+        headers = [column.source_name for column in shape.columns]
         frame = pl.DataFrame(
             [{name: row.get(name) for name in headers} for row in rows],
             schema=dict.fromkeys(headers, pl.String),
         )
-        outcome = Checker(contract).check_text(frame)
+        outcome = _numbered(Checker(shape).check_text(frame), numbers)
         delivery = uuid.uuid4().hex
         accepted = typed(outcome.accepted)
         tables = {"rows": accepted}
         if outcome.refused.num_rows:
             tables |= {"refused": outcome.refused, "faults": outcome.faults}
-        classes = {ROW_NUMBER: "open"} | {item.name: item.classification for item in contract.columns}
+        classes = {ROW_NUMBER: "open"} | {item.name: item.classification for item in shape.columns}
         files, listed = {}, []
         for role, table in tables.items():
             kinds = dict.fromkeys(table.column_names, "personal") if role == "faults" else classes
@@ -97,8 +102,8 @@ class Sender:
             )  # fmt: skip
         manifest = {
             "format": FORMAT, "delivery_id": delivery, "client_id": self.client_id, "dataset": contract.id,
-            "contract": {"id": contract.id, "version": contract.version, "digest": contract.digest}, "mode": "full",
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "contract": {"id": contract.id, "version": contract.version, "digest": contract.digest}, "mode": mode,
+            "created_at": (made_at or datetime.now(UTC)).isoformat(timespec="seconds"),
             "source": {"name": "tests.csv", "rows": len(rows)},
             "source_digest": digest or hashlib.sha256(delivery.encode()).hexdigest(),
             "rows": {
@@ -107,6 +112,8 @@ class Sender:
             },
             "sealing_key_id": self.hub.keyring.current_sealing, "files": listed,
         }  # fmt: skip
+        if replays is not None:
+            manifest["replays"] = replays
         bend(manifest)
         return Parcel(manifest, sign_manifest(manifest, self.key), files)
 
@@ -157,3 +164,20 @@ class Sender:
         drain(self.hub)
         with self.hub.database.read() as session:
             return intake.get(session, sent.id)
+
+
+def _numbered(outcome: Outcome, numbers: list[int] | None) -> Outcome:
+    """The same with other row numbers: the number of the row at each place."""
+    if numbers is None:
+        return outcome
+
+    def renumber(table: pa.Table, column: str) -> pa.Table:
+        changed = [None if old is None else numbers[old - 1] for old in table[column].to_pylist()]
+        place = table.column_names.index(column)
+        return table.set_column(place, table.schema.field(column), pa.array(changed, pa.int64()))
+
+    return Outcome(
+        renumber(outcome.accepted, ROW_NUMBER),
+        renumber(outcome.refused, ROW_NUMBER),
+        renumber(outcome.faults, "row"),
+    )

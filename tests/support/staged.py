@@ -150,6 +150,7 @@ class Staged:
             "delivery_id": self.delivery, "dataset": self.dataset, "schedule_id": self.schedule, "run_id": self.run,
             "result_id": self.released, "agreement_id": "planning", "slug": "police",
             "name": "by_area", "role": "rows", "part": "1", "client_id": self.sender.client_id, "act": "release",
+            "proposal_id": "none", "verdict": "accept",
         }  # fmt: skip
 
 
