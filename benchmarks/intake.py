@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -18,8 +21,11 @@ from benchmarks.measure import interleaved, peak_mb
 from benchmarks.registry import Scale
 from benchmarks.sending import PART, new_key, pack
 from benchmarks.table import Table, count, milliseconds, rate, ratio, seconds, turns
-from hub.intake.validate import Judgement, judge, quarantine_owner
+from hub.intake.brief import Brief, ReadFile, Verdict, WriteFile
+from hub.intake.limited import LimitedExaminer, examine_here
+from hub.intake.sheets import read_sheet, sheet_schema
 from hub.intake.verify import assemble, file_key, part_key
+from hub.isolation.memory import MemoryFiles
 from hub.storage.objects import ObjectStore
 from hub.vault.keyring import Keyring
 from hub.vault.kms import wrap
@@ -34,7 +40,8 @@ __all__ = ["run"]
 _BATCH = 65_536
 _PLAIN = "floor: read plain Parquet (pyarrow)"
 _SEALED = "read the sealed file, no checks"
-_JUDGE = "judge: check again, take over the keys"
+_EXAMINE = "examine: check every row again"
+_APART = "the same in a process that reaches nothing"
 _ASSEMBLE = "assemble the parts, compare digests"
 _KEY_TURNS = 50
 
@@ -87,24 +94,42 @@ def _open(folder: Path) -> _Stage:
 
 
 def _write_plain(stage: _Stage) -> None:
-    """The accepted rows as plain Parquet, row group by row group as in the sealed file."""
-    with _sealed_file(stage) as sealed:
-        target = stage.folder / "plain.parquet"
-        with pq.ParquetWriter(target, sealed.schema_arrow, compression="zstd") as writer:
-            for group in range(sealed.num_row_groups):
-                writer.write_table(sealed.read_row_group(group))
+    """The accepted rows as plain Parquet, in row groups as large as those of the sealed file."""
+    schema = sheet_schema(sample.contract(), "rows")
+    with (
+        _brief(stage) as (brief, _),
+        pq.ParquetWriter(stage.folder / "plain.parquet", schema, compression="zstd") as writer,
+    ):
+        for table in read_sheet(brief.files["rows"], sample.contract(), "rows"):
+            writer.write_table(table.cast(schema))
 
 
 def _rows_file(stage: _Stage) -> dict[str, Any]:
     return next(file for file in stage.package.manifest["files"] if file["role"] == "rows")
 
 
-def _sealed_file(stage: _Stage) -> Any:
-    manifest = stage.package.manifest
-    client = stage.vault.sealed_client(manifest["sealing_key_id"], stage.package.id, "rows")
-    return stage.vault.open_sealed(
-        client, file_key(stage.package.id, "rows"), _rows_file(stage)["key_material"]
-    )
+@contextmanager
+def _brief(stage: _Stage) -> Iterator[tuple[Brief, list[int]]]:
+    """What `deciding` hands over for this delivery, and the open descriptors in it."""
+    manifest, owner = stage.package.manifest, stage.vault.new_owner("ver_bench")
+    with ExitStack() as stack:
+        memory, fds = stack.enter_context(MemoryFiles()), []
+        files, outputs = {}, {}
+        for file in manifest["files"]:
+            role, material = file["role"], file["key_material"]
+            stream = stack.enter_context(stage.objects.local(file_key(stage.package.id, role)))
+            fds.append(stream.fileno())
+            keys = stage.vault.sealed_keys(manifest["sealing_key_id"], stage.package.id, role, material)
+            files[role] = ReadFile(stream.fileno(), json.dumps(material), keys, file["rows"])
+        for role in ("version", "refused-by-hub", "faults-by-hub"):
+            spool = stack.enter_context(stage.objects.spool())
+            fds.append(spool.stream.fileno())
+            outputs[role] = WriteFile(spool.stream.fileno(), owner.key, "version=bench")
+        brief = Brief(
+            contract=sample.contract().text, mode="full", sent=manifest["rows"]["sent"], before=0, files=files,
+            outputs=outputs, open_out=memory.growing(), now=datetime.now(UTC).isoformat(),
+        )  # fmt: skip
+        yield brief, [*fds, *memory.fds]
 
 
 def _read_plain(stage: _Stage) -> int:
@@ -113,15 +138,20 @@ def _read_plain(stage: _Stage) -> int:
 
 
 def _read_sealed(stage: _Stage) -> int:
-    with _sealed_file(stage) as parquet:
-        return sum(batch.num_rows for batch in parquet.iter_batches(batch_size=_BATCH))
+    with _brief(stage) as (brief, _):
+        return sum(table.num_rows for table in read_sheet(brief.files["rows"], sample.contract(), "rows"))
 
 
-def _judge(stage: _Stage) -> Judgement:
-    """What `publish.decide_next` does between its transactions."""
-    owner = stage.vault.new_owner("ver_bench")
-    quarantine = stage.vault.new_owner(quarantine_owner(stage.package.id))
-    return judge(stage.vault, sample.contract(), stage.package.manifest, owner, "version=bench", quarantine)
+def _examine(stage: _Stage) -> Verdict:
+    """What the process does that reads deliveries, without its process."""
+    with _brief(stage) as (brief, fds):
+        return examine_here(brief, lambda rows: None, fds)
+
+
+def _examine_apart(stage: _Stage) -> Verdict:
+    """The same as `deciding.decide_next` has it done: in a new process that can reach nothing."""
+    with _brief(stage) as (brief, fds):
+        return LimitedExaminer(memory_mb=4096, seconds=3600)(brief, lambda rows: None, fds)
 
 
 def _assemble(stage: _Stage) -> None:
@@ -139,24 +169,25 @@ def read_sealed_in(folder: str) -> int:
     return _read_sealed(_open(Path(folder)))
 
 
-def judge_in(folder: str) -> int:
-    """`_judge` in a process of its own."""
-    return _judge(_open(Path(folder))).accepted
+def examine_in(folder: str) -> int:
+    """`_examine` in a process of its own."""
+    return _examine(_open(Path(folder))).accepted
 
 
 def _reading(stage: _Stage, scale: Scale) -> Table:
-    judgement = _judge(stage)
+    verdict = _examine(stage)
     expected = scale.rows - sample.faults_in(scale.rows)
-    if judgement.accepted != expected:
-        raise RuntimeError(f"judge accepted {judgement.accepted} rows where {expected} hold")
+    if verdict.accepted != expected:
+        raise RuntimeError(f"{verdict.accepted} rows were accepted where {expected} hold")
     tasks: dict[str, Callable[[], object]] = {
         _PLAIN: lambda: _read_plain(stage),
         _SEALED: lambda: _read_sealed(stage),
         _ASSEMBLE: lambda: _assemble(stage),
-        _JUDGE: lambda: _judge(stage),
+        _EXAMINE: lambda: _examine(stage),
+        _APART: lambda: _examine_apart(stage),
     }
     timings = interleaved(tasks, scale.repeats)
-    children = {_PLAIN: "read_plain_in", _SEALED: "read_sealed_in", _JUDGE: "judge_in"}
+    children = {_PLAIN: "read_plain_in", _SEALED: "read_sealed_in", _EXAMINE: "examine_in"}
     peaks = {
         name: count(peak_mb(f"benchmarks.intake:{function}", str(stage.folder)))
         for name, function in children.items()
@@ -172,12 +203,12 @@ def _reading(stage: _Stage, scale: Scale) -> Table:
     sizes = ", ".join(f"{file['role']} {file['size'] / 1_000_000:.1f} MB" for file in files)
     plain = (stage.folder / "plain.parquet").stat().st_size / 1_000_000
     return Table(
-        f"intake: a delivery of {scale.rows:,} rows, {judgement.refused:,} of them refused by the connector",
+        f"intake: a delivery of {scale.rows:,} rows, {verdict.refused:,} of them refused by the connector",
         ("what", "seconds", "rows/s", "to floor", "peak MB"),
         lines,
         (
             f"Sealed: {sizes} in parts of {PART // 1024 // 1024} MiB; accepted rows as plain Parquet {plain:.1f} MB.",
-            f"{turns(scale.repeats)}. The judge reads all three files; it does not rewrite good rows.",
+            f"{turns(scale.repeats)}. It reads all three files and does not rewrite good rows.",
         ),
     )
 
@@ -195,8 +226,8 @@ def _keys(stage: _Stage) -> Table:
     manifest = stage.package.manifest
 
     def take_over() -> SealedFile:
-        client = stage.vault.sealed_client(manifest["sealing_key_id"], stage.package.id, "rows")
-        return stage.vault.take_over(owner, "a/b", "version=bench", client, material, 1)
+        keys = stage.vault.sealed_keys(manifest["sealing_key_id"], stage.package.id, "rows", material)
+        return stage.vault.take_over(owner, "a/b", "version=bench", keys, material, 1)
 
     tasks: dict[str, Callable[[], object]] = {
         "seal to the hub (HPKE: ML-KEM-768 + X25519)": lambda: suite.encrypt(data_key, public, info=info),

@@ -22,7 +22,7 @@ class DeliveryRow(Base):
     mode: Mapped[str] = mapped_column(String(16), server_default="full")
     replays: Mapped[str | None] = mapped_column(String(40), index=True)
     manifest: Mapped[str] = mapped_column(Text)  # without its key material once the delivery is decided
-    manifest_digest: Mapped[str] = mapped_column(String(64), server_default="")
+    manifest_digest: Mapped[str | None] = mapped_column(String(64))
     signature: Mapped[str] = mapped_column(Text)
     source_digest: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), index=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hub.audit import log as audit_log
 from hub.catalogue import store as catalogue
@@ -15,14 +16,17 @@ from hub.catalogue.store import Dataset, Version
 from hub.identity import store as identities
 from hub.identity.principal import Principal
 from hub.identity.store import Organisation
+from hub.intake import history
 from hub.intake import store as intake
+from hub.intake.ledger import unpack
 from hub.intake.store import Delivery, FaultCount
-from hub.intake.validate import quarantine_binding
+from hub.intake.verify import quarantine_binding
 from hub.policy.decide import whole_file
 from hub.policy.roles import Permission, may
 from hub.runs import store as runs
 from hub.runs.states import ResultState
 from hub.runs.store import Plugin, Result, Run
+from hub.workflows.granting import slugs
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.linking import linked_state
 from hub.workflows.naming import who
@@ -71,6 +75,7 @@ class DeliveryPage:
     faults: list[FaultCount]
     contract: Contract
     sender: str
+    replays: list[str]
 
 
 def home(hub: Hub, principal: Principal) -> Home:
@@ -78,7 +83,7 @@ def home(hub: Hub, principal: Principal) -> Home:
     page = Home()
     with hub.database.read() as session:
         page.datasets = len(catalogue.list_datasets(session, limit=10_000))
-        page.waiting = intake.waiting(session) + runs.waiting(session)
+        page.waiting = history.waiting(session) + runs.waiting(session)
         if may(principal.roles, Permission.READ_DELIVERIES):
             page.deliveries = [
                 (
@@ -86,7 +91,7 @@ def home(hub: Hub, principal: Principal) -> Home:
                     catalogue.dataset(session, item.dataset_id),
                     identities.organisation(session, item.organisation_id),
                 )
-                for item in intake.list_recent(session, limit=10, organisation_id=scope(principal))
+                for item in history.list_recent(session, limit=10, organisation_id=scope(principal))
             ]
         if may(principal.roles, Permission.READ_RUNS):
             page.runs = [
@@ -132,7 +137,7 @@ def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage
             identities.organisation(session, dataset.organisation_id),
             catalogue.contract_by_digest(session, dataset.contract_digest),
             catalogue.versions(session, dataset_id),
-            intake.list_recent(session, limit=20, dataset_id=dataset_id) if shown else None,
+            history.list_recent(session, limit=20, dataset_id=dataset_id) if shown else None,
         )
 
 
@@ -142,7 +147,7 @@ def deliveries(
     """Deliveries, newest first."""
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
-        found = intake.list_recent(session, limit=limit, before=before, organisation_id=scope(principal))
+        found = history.list_recent(session, limit=limit, before=before, organisation_id=scope(principal))
         return [(item, catalogue.dataset(session, item.dataset_id)) for item in found]
 
 
@@ -159,14 +164,17 @@ def delivery_page(hub: Hub, principal: Principal, delivery_id: str) -> DeliveryP
         return DeliveryPage(
             delivery, dataset, identities.organisation(session, delivery.organisation_id),
             catalogue.version(session, delivery.version_id) if delivery.version_id else None,
-            intake.fault_counts(session, delivery_id),
+            history.fault_counts(session, delivery_id),
             catalogue.contract_by_digest(session, delivery.manifest["contract"]["digest"]),
-            who(session, f"client:{delivery.client_id}"),
+            who(session, f"client:{delivery.client_id}"), history.replays_of(session, delivery_id),
         )  # fmt: skip
 
 
 def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
-    """Every fault of a delivery (FAULT_SCHEMA, personal values masked), by row; for its own organisation."""
+    """Every fault of a delivery (FAULT_SCHEMA, personal values masked), by row; for its own organisation.
+
+    Rows that came mended since, in a replay, are left out: what is listed is what is still to be done.
+    """
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
         delivery = own_delivery(session, principal, delivery_id)
@@ -177,11 +185,15 @@ def faults(hub: Hub, principal: Principal, delivery_id: str) -> pa.Table:
             for role in ("faults", "faults-by-hub")
             if role in delivery.quarantine
         ]
+        packed = intake.open_rows(session, delivery_id) if delivery.replayed else None
     grant = whole_file("faults", "the department reads its own fault report")
     tables = [hub.vault.read(file, FAULT_SCHEMA.names, grant) for file in files]
     with hub.database.write() as session:
         note(session, principal, "faults.read", delivery_id)
     table = pa.concat_tables(tables) if tables else FAULT_SCHEMA.empty_table()
+    if packed is not None:
+        still_open = pa.array(unpack(packed, delivery.sent))
+        table = table.filter(pc.or_(pc.is_null(table["row"]), pc.is_in(table["row"], still_open)))
     return table.sort_by([("row", "ascending"), ("column", "ascending")])
 
 
@@ -198,15 +210,28 @@ def isolation(hub: Hub, principal: Principal) -> Isolation:
     return hub.sandbox().isolation()
 
 
-def contracts(hub: Hub, principal: Principal, ids: Iterable[str]) -> dict[str, Contract]:
-    """Contracts by id: as the newest dataset under each has it, else as the library has it; others are left out."""
+def contracts(
+    hub: Hub, principal: Principal, ids: Iterable[str], publishers: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Contract]:
+    """Contracts by id; those that nobody knows are left out.
+
+    With `publishers` (contract id -> slugs, as an agreement names them) as one of these has it now, else as the library
+    has it; without, the library's comes first, so that nobody's text stands for it.
+    """
     authorise(principal, Permission.READ_CATALOGUE)
     found = {}
     with hub.database.read() as session:
+        slug_of = slugs(session)
         for contract_id in sorted(set(ids)):
-            if datasets := catalogue.datasets_of_contract(session, contract_id):
+            known = contract_id in library.names()
+            datasets = [
+                item
+                for item in catalogue.datasets_of_contract(session, contract_id)
+                if publishers is None or slug_of[item.organisation_id] in publishers.get(contract_id, ())
+            ]
+            if datasets and (publishers is not None or not known):
                 found[contract_id] = catalogue.contract_by_digest(session, datasets[-1].contract_digest)
-            elif contract_id in library.names():
+            elif known:
                 found[contract_id] = library.load(contract_id)
     return found
 
@@ -248,4 +273,4 @@ def run_page(hub: Hub, principal: Principal, run_id: str) -> tuple[Run, Result |
 def waiting(hub: Hub) -> dict[str, int]:
     """How much work waits, for health and metrics."""
     with hub.database.read() as session:
-        return {"deliveries": intake.waiting(session), "runs": runs.waiting(session)}
+        return {"deliveries": history.waiting(session), "runs": runs.waiting(session)}

@@ -1,5 +1,6 @@
 """The database's history leads from nothing to exactly what the code declares, and back, on both databases."""
 
+import json
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -116,6 +117,61 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
     migrations.upgrade(database)
     with database.read() as session:
         assert session.execute(text("SELECT name FROM leases")).scalars().all() == ["a"]
+
+
+FIRST = """
+INSERT INTO organisations (id, slug, name, created_at) VALUES ('o', 'schools', 'Schools', :at);
+INSERT INTO clients (id, organisation_id, name, roles, signing_key, active, created_at)
+    VALUES ('c', 'o', 'night export', 'connector', '{}', true, :at);
+INSERT INTO contracts (digest, contract, version, text, created_at) VALUES (:digest, 'a.b', '1.0.0', 'text', :at);
+INSERT INTO datasets (id, organisation_id, contract, contract_digest, title, created_at, current_version)
+    VALUES ('d', 'o', 'a.b', :digest, 'Title', :at, 'v');
+INSERT INTO versions (id, dataset_id, number, contract_digest, object_key, origin, rows, accepted_at)
+    VALUES ('v', 'd', 1, :digest, 'deliveries/x/rows.parquet', 'done', 1, :at);
+INSERT INTO deliveries (id, client_id, organisation_id, dataset_id, manifest, signature, source_digest, state, sent,
+    accepted, refused, created_at, changed_at, attempts) VALUES
+    ('done', 'c', 'o', 'd', :manifest, 's', :digest, 'accepted', 1, 1, 0, :at, :at, 1),
+    ('waits', 'c', 'o', 'd', :manifest, 's', :digest, 'received', 1, 0, 0, :at, :at, 0);
+INSERT INTO delivery_parts (delivery_id, role, part, size, sha256) VALUES ('waits', 'rows', 1, 12, :digest);
+INSERT INTO vault_keys (owner, root, wrapped, created_at) VALUES ('v', 'r', :key, :at);
+INSERT INTO vault_files (object_key, owner, binding, material, rows)
+    VALUES ('deliveries/x/rows.parquet', 'v', 'b', '{}', 1);
+"""
+
+
+def test_a_database_of_the_first_release_keeps_its_rows_and_loses_the_keys_in_its_manifests(
+    database: Database,
+) -> None:
+    _run(database, command.upgrade, "0001")
+    manifest = {"mode": "full", "files": [{"role": "rows", "key_material": {"footerKey": "sealed"}}]}
+    values = {
+        "at": "2026-01-01 00:00:00+00:00", "digest": "d" * 64, "key": b"wrapped", "manifest": json.dumps(manifest),
+    }  # fmt: skip
+    with database.write() as session:
+        for statement in FIRST.split(";"):
+            if statement.strip():
+                named = {name: value for name, value in values.items() if f":{name}" in statement}
+                session.execute(text(statement), named)
+    migrations.upgrade(database)
+    with database.read() as session:
+        found = {
+            row.id: (row.mode, json.loads(row.manifest)["files"][0].get("key_material"))
+            for row in session.execute(text("SELECT id, mode, manifest FROM deliveries"))
+        }
+        counts = [
+            session.execute(text(f"SELECT count(*) FROM {table}")).scalar()
+            for table in (
+                "organisations",
+                "clients",
+                "contracts",
+                "datasets",
+                "versions",
+                "delivery_parts",
+                "vault_files",
+            )
+        ]
+    assert found == {"done": ("full", None), "waits": ("full", {"footerKey": "sealed"})}
+    assert counts == [1] * 7
 
 
 def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(

@@ -22,7 +22,7 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.add_column(sa.Column("mode", sa.String(length=16), server_default="full", nullable=False))
         batch_op.add_column(sa.Column("replays", sa.String(length=40), nullable=True))
-        batch_op.add_column(sa.Column("manifest_digest", sa.String(length=64), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("manifest_digest", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("replayed", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("checked", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("effect", sa.Text(), nullable=True))
