@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    import polars as pl
     import pyarrow as pa
 
     from hub_schemas import Contract, Outcome
@@ -69,9 +68,9 @@ class Summary:
 
     def add(self, outcome: Outcome) -> None:
         """Count one batch."""
-        self.accepted += outcome.accepted.num_rows
+        self.accepted += outcome.accepted_rows
         self.refused += outcome.refused.num_rows
-        self.rows += outcome.accepted.num_rows + outcome.refused.num_rows
+        self.rows += outcome.accepted_rows + outcome.refused.num_rows
         if outcome.faults.num_rows:
             self._count(outcome.faults)
 
@@ -127,30 +126,32 @@ def check_source(contract: Contract, source: Source, summary: Summary) -> Iterat
         SourceError: when the source cannot be read at all, or lacks columns that every row needs.
     """
     from hub_schemas import Checker, Outcome
+    from hub_schemas.arrow import accepted_schema, refused_schema
 
     from .headers import match_header, recogniser
+    from .rendering import as_text
 
     reading = source.read(recogniser(contract))
     match = match_header(contract, reading.columns, source.name)
     summary.notes += [*reading.notes, *match.notes]
     checker = Checker(contract)
-    last: Outcome | None = None
+    empty = True
     for batch in reading.batches:
         table = _named(batch.table, match.names, keep_unknown=contract.unexpected_columns == "fault")
-        outcome = checker.check_text(table, batch.first_row)
+        texts = as_text(table, contract, table.column_names)
+        outcome = checker.check_text(texts, batch.first_row, sound=batch.sound)
         if batch.spoilt:
             outcome = _set_apart(contract, outcome, batch, match.names)
         summary.add(outcome)
-        last = outcome
+        empty = False
         yield outcome
-    if last is None:
-        empty = _named(
-            _no_rows(reading.columns), match.names, keep_unknown=contract.unexpected_columns == "fault"
-        )
-        last = checker.check_text(empty)
+    if empty:
+        nothing = _no_rows(reading.columns)
+        checker.check_text(_named(nothing, match.names, keep_unknown=contract.unexpected_columns == "fault"))
     whole = checker.finish()
     _report_whole(summary, whole, blocking=checker.blocking)
-    yield Outcome(accepted=last.accepted.slice(0, 0), refused=last.refused.slice(0, 0), faults=whole)
+    accepted, refused = accepted_schema(contract.columns), refused_schema(contract.columns)
+    yield Outcome(accepted.empty_table(), refused.empty_table(), whole)
 
 
 def _report_whole(summary: Summary, whole: pa.Table, *, blocking: bool) -> None:
@@ -169,18 +170,11 @@ def _no_rows(columns: Sequence[str]) -> pa.Table:
     return pa.table([pa.array([], pa.string()) for _ in columns], names=list(columns))
 
 
-def _named(table: pa.Table, names: Sequence[str | None], *, keep_unknown: bool) -> pl.DataFrame:
-    """The table under the contract's headers, without columns it does not know unless they are faults.
-
-    Made column by column: polars gives a nameless column of an Arrow table a name of its own.
-    """
-    import polars as pl
-
-    columns = {}
-    for label, name, column in zip(table.column_names, names, table.columns, strict=True):
-        if name is not None or keep_unknown:
-            columns[label if name is None else name] = pl.Series(column, dtype=pl.String)
-    return pl.DataFrame(columns)
+def _named(table: pa.Table, names: Sequence[str | None], *, keep_unknown: bool) -> pa.Table:
+    """The table under the contract's headers, without columns it does not know unless they are faults."""
+    kept = [index for index, name in enumerate(names) if name is not None or keep_unknown]
+    labels = [label if name is None else name for label, name in zip(table.column_names, names, strict=True)]
+    return table.rename_columns(labels).select(kept)
 
 
 def _set_apart(contract: Contract, outcome: Outcome, batch: Batch, names: Sequence[str | None]) -> Outcome:
@@ -196,35 +190,34 @@ def _set_apart(contract: Contract, outcome: Outcome, batch: Batch, names: Sequen
     def others(table: pa.Table, key: str) -> pa.Table:
         return table.filter(pc.invert(pc.is_in(table[key], rows)))
 
-    refused = pa.Table.from_pylist(
-        [_as_sent(contract, spoilt, names, ROW_NUMBER) for spoilt in batch.spoilt],
-        schema=outcome.refused.schema,
-    )
-    faults = pa.Table.from_pylist(
-        [
-            {
-                "row": spoilt.row,
-                "column": None,
-                "value_shown": "",
-                "rule": spoilt.rule,
-                "message": spoilt.message,
-            }
-            for spoilt in batch.spoilt
-        ],
+    sent = _as_sent(batch.spoilt, len(names))
+    place = {name: index for index, name in enumerate(names) if name is not None}
+    texts = [sent[place.get(column.source_name, len(names))] for column in contract.columns]
+    refused = pa.Table.from_arrays([rows, *texts], schema=outcome.refused.schema)
+    faults = pa.table(
+        {
+            "row": rows,
+            "column": pa.nulls(len(rows), pa.string()),
+            "value_shown": pa.repeat("", len(rows)),
+            "rule": pa.array([spoilt.rule for spoilt in batch.spoilt], pa.string()),
+            "message": pa.array([spoilt.message for spoilt in batch.spoilt], pa.string()),
+        },
         schema=FAULT_SCHEMA,
     )
+    kept = others(outcome.refused, ROW_NUMBER)
+    accepted_before = len(rows) - (outcome.refused.num_rows - kept.num_rows)
     return Outcome(
-        accepted=others(outcome.accepted, ROW_NUMBER),
-        refused=pa.concat_tables([others(outcome.refused, ROW_NUMBER), refused]).sort_by(ROW_NUMBER),
-        faults=pa.concat_tables([others(outcome.faults, "row"), faults]).sort_by("row"),
+        lambda: others(outcome.accepted, ROW_NUMBER),
+        pa.concat_tables([kept, refused]).sort_by(ROW_NUMBER),
+        pa.concat_tables([others(outcome.faults, "row"), faults]).sort_by("row"),
+        accepted_rows=outcome.accepted_rows - accepted_before,
     )
 
 
-def _as_sent(
-    contract: Contract, spoilt: Spoilt, names: Sequence[str | None], row_number: str
-) -> dict[str, object]:
-    """A spoilt row's cells under the columns they stand below, as far as it has any."""
-    by_header = {name: cell for name, cell in zip(names, spoilt.cells, strict=False) if name is not None}
-    return {row_number: spoilt.row} | {
-        column.name: by_header.get(column.source_name) for column in contract.columns
-    }
+def _as_sent(spoilt: Sequence[Spoilt], width: int) -> list[pa.Array]:
+    """The cells of spoilt rows, column by column as far as the header goes, and after them a column of nothing."""
+    import pyarrow as pa
+
+    nothing = (None,) * (width + 1)
+    rows = [row.cells[:width] + nothing[min(len(row.cells), width) :] for row in spoilt]
+    return [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]

@@ -10,17 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .errors import HubRefused, HubUnreachable
 
 if TYPE_CHECKING:
     import httpx
 
-    from .config import HubConfig
     from .keys import SigningKey
 
-__all__ = ["API", "TRIES_VARIABLE", "HubClient", "Patience"]
+__all__ = ["API", "TRIES_VARIABLE", "HubClient", "Patience", "Registration"]
 
 API: Final = "/api/v1"
 #: Environment variable with the number of times a request is tried before giving up (6).
@@ -44,6 +43,25 @@ class Patience:
     longest_pause: float = 30.0
 
 
+class Registration(Protocol):
+    """Who a connector is at a hub, and where it signs in there (`config.HubConfig`)."""
+
+    @property
+    def client_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are given."""
+        ...
+
+    @property
+    def audience(self) -> str:
+        """Whom its assertions are meant for."""
+        ...
+
+
 class HubClient:
     """A session with one hub. Use it in a `with` block.
 
@@ -56,7 +74,7 @@ class HubClient:
     def __init__(
         self,
         url: str,
-        config: HubConfig | None = None,
+        config: Registration | None = None,
         key: SigningKey | None = None,
         *,
         patience: Patience | None = None,

@@ -6,25 +6,29 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ConfigError
 from .files import write_private
+from .secrets import names_a_secret
+from .times import DEFAULT_ZONE, check_zone, cron_trigger, read_interval
+
+T = TypeVar("T")
 
 __all__ = [
     "CONFIG_VARIABLE",
     "DEFAULT_NAME",
+    "LEAST_SHARE",
     "MODES",
     "Config",
     "DatasetConfig",
     "HubConfig",
     "check_url",
     "load_config",
-    "read_interval",
     "read_sealing_key",
     "write_sealing_key",
 ]
@@ -33,12 +37,25 @@ DEFAULT_NAME: Final = "hub-connector.toml"
 CONFIG_VARIABLE: Final = "HUB_CONNECTOR_CONFIG"
 MODES: Final = ("full", "append", "upsert", "delete")
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+#: A full delivery with fewer rows than this share of the last accepted ones is held back.
+LEAST_SHARE: Final = 0.5
 _HUB_KEYS: Final = {
     "url": str, "client_id": str, "token_url": str, "audience": str, "signing_key": str, "sealing_key": str,
     "allow_http": bool,
 }  # fmt: skip
-_DATASET_KEYS: Final = {"source": str, "contract": str, "mode": str, "every": str, "options": dict}
+_CONNECTOR_KEYS: Final = {"state": str, "timezone": str}
+_DATASET_KEYS: Final = {
+    "source": str, "contract": str, "mode": str, "every": str, "at": str, "timezone": str, "least_share": float,
+    "options": dict,
+}  # fmt: skip
+#: Options that hold a secret wherever they occur; the file holds where to find it, never the secret itself.
+_SECRETS: Final = frozenset(
+    {
+        "api_key", "bearer", "client_secret", "key_passphrase", "passphrase", "passwd", "password", "secret",
+        "secret_access_key", "secret_key", "session_token", "token",
+    }
+)  # fmt: skip
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,11 @@ class HubConfig:
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """One dataset to push: its name is the contract's id. `every` is in seconds, None for by hand only."""
+    """One dataset to push. Its name is the contract's id, or any other where `contract` says which one it keeps.
+
+    every: seconds from turn to turn; at: a cron line read in `timezone`; with neither it is pushed by hand only.
+    least_share: a full delivery with a smaller share of the last accepted rows is held back.
+    """
 
     name: str
     source: str
@@ -63,6 +84,14 @@ class DatasetConfig:
     mode: str = "full"
     every: int | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    at: str | None = None
+    timezone: str = DEFAULT_ZONE
+    least_share: float = LEAST_SHARE
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether it has turns of its own."""
+        return self.every is not None or self.at is not None
 
 
 @dataclass(frozen=True)
@@ -117,19 +146,20 @@ def _build(path: Path, document: dict[str, Any], problems: list[str]) -> Config 
     if problems:
         return None
     _known(hub, _HUB_KEYS, "[hub]", problems)
-    _known(connector, {"state": str}, "[connector]", problems)
+    _known(connector, _CONNECTOR_KEYS, "[connector]", problems)
     for key in ("url", "client_id", "token_url"):
         if not hub.get(key):
             problems.append(f"[hub] needs {key}; `hub-connector init` writes it")
     folder = path.parent
-    datasets = [_dataset(name, table, folder, problems) for name, table in tables.items()]
+    zone = connector.get("timezone", DEFAULT_ZONE)
+    if isinstance(zone, str):
+        _tried(lambda: check_zone(zone), "[connector] timezone", problems)
+    datasets = [_dataset(name, table, folder, zone, problems) for name, table in tables.items()]
     if problems:
         return None
-    for key in ("url", "token_url"):
-        try:
-            check_url(hub[key], bool(hub.get("allow_http", False)))
-        except ConfigError as error:
-            problems.append(f"[hub] {key}: {error.message} {error.hint}")
+    allowed = bool(hub.get("allow_http", False))
+    _tried(lambda: check_url(hub["url"], allowed), "[hub] url", problems)
+    _tried(lambda: check_url(hub["token_url"], allowed), "[hub] token_url", problems)
     stem = path.stem
     return Config(
         path=path,
@@ -151,52 +181,98 @@ def _known(table: Mapping[str, Any], keys: Mapping[str, type], place: str, probl
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)
             problems.append(f"{place} has no setting {key!r}{f'; did you mean {near[0]!r}?' if near else ''}")
-        elif not isinstance(value, keys[key]):
-            words = {str: "text", bool: "true or false", dict: "a table"}
+        elif not isinstance(value, keys[key]) and not (keys[key] is float and type(value) is int):
+            words = {str: "text", bool: "true or false", dict: "a table", float: "a number"}
             problems.append(f"{place} {key} must be {words[keys[key]]}")
 
 
-def _dataset(name: str, table: Any, folder: Path, problems: list[str]) -> DatasetConfig | None:
+def _tried(check: Callable[[], T], place: str, problems: list[str]) -> T | None:
+    """What a check answers; what it objects to becomes a problem at that place."""
+    try:
+        return check()
+    except ConfigError as error:
+        problems.append(f"{place}: {error.message} {error.hint}".rstrip())
+        return None
+
+
+def _dataset(name: str, table: Any, folder: Path, zone: object, problems: list[str]) -> DatasetConfig | None:
     place = f'[datasets."{name}"]'
     if not isinstance(table, dict):
         problems.append(f"{place} must be a table")
         return None
     before = len(problems)
+    nested = [key for key, value in table.items() if key not in _DATASET_KEYS and isinstance(value, dict)]
+    if nested and "source" not in table:
+        problems.append(f'write [datasets."{name}.{nested[0]}"] with quotation marks around the whole name')
+        return None
     _known(table, _DATASET_KEYS, place, problems)
     if not table.get("source"):
-        problems.append(f"{place} needs source: the file to push")
+        problems.append(f"{place} needs source: the file or the address to read from")
+    elif isinstance(table["source"], str):
+        _tried(lambda: _check_source(table["source"]), f"{place} source", problems)
     mode = table.get("mode", "full")
     if mode not in MODES:
-        problems.append(f"{place} mode must be one of {', '.join(MODES)}")
-    every = None
-    if isinstance(table.get("every"), str):
-        try:
-            every = read_interval(table["every"])
-        except ConfigError as error:
-            problems.append(f"{place} every: {error.message} {error.hint}")
+        near = difflib.get_close_matches(str(mode), MODES, n=1)
+        problems.append(
+            f"{place} mode must be one of {', '.join(MODES)}{f'; did you mean {near[0]!r}?' if near else ''}"
+        )
+    zone = table.get("timezone", zone)
+    seconds = _turns(table, zone, place, problems)
+    share = table.get("least_share", LEAST_SHARE)
+    if isinstance(share, int | float) and not 0 <= share <= 1:
+        problems.append(f"{place} least_share must be from 0 (never hold back) to 1")
+    options = table.get("options", {})
+    if isinstance(options, dict):
+        _check_secrets(options, f'[datasets."{name}".options]', problems)
     if len(problems) > before:
         return None
     source, contract = table["source"], table.get("contract", f"library:{name}")
-    if "://" not in source:
+    if not _ADDRESS.match(source):
         source = str(folder / source)
     if not contract.startswith("library:"):
         contract = str(folder / contract)
-    return DatasetConfig(name, source, contract, mode, every, table.get("options", {}))
+    return DatasetConfig(
+        name, source, contract, mode, seconds, options, table.get("at"), str(zone), float(share)
+    )
 
 
-def read_interval(text: str) -> int:
-    """Seconds of an interval such as 30m, 6h, 1d or 1w.
+def _turns(table: Mapping[str, Any], zone: object, place: str, problems: list[str]) -> int | None:
+    """Seconds between turns, when there is an interval; what is wrong with the times becomes problems."""
+    every, at = table.get("every"), table.get("at")
+    if every is not None and at is not None:
+        problems.append(f"{place} has both every and at; keep one of them")
+    if isinstance(zone, str):
+        if "timezone" in table and _tried(lambda: check_zone(zone), f"{place} timezone", problems) is None:
+            return None
+        if isinstance(at, str):
+            _tried(lambda: cron_trigger(at, zone), f"{place} at", problems)
+    return (
+        _tried(lambda: read_interval(every), f"{place} every", problems) if isinstance(every, str) else None
+    )
 
-    Raises:
-        ConfigError: when it is none, or shorter than ten seconds.
-    """
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text.strip())
-    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if seconds < 10:
+
+def _check_source(source: str) -> None:
+    """An address must not carry a password: this file is read by people, and copied."""
+    try:
+        secret = "://" in source and urlsplit(source).password is not None
+    except ValueError:
+        raise ConfigError("this is no address.", "Check its brackets and its port.") from None
+    if secret:
         raise ConfigError(
-            f"{text!r} is no interval.", "Write for example 30m, 6h or 1d (ten seconds at least)."
+            "an address here must not hold a password.",
+            'Take it out and write under options: password = {env = "NAME"} or {keyring = "service/user"}.',
         )
-    return seconds
+
+
+def _check_secrets(options: Mapping[str, object], place: str, problems: list[str]) -> None:
+    for name, value in options.items():
+        if name in _SECRETS and isinstance(value, str) and not names_a_secret(value):
+            problems.append(
+                f'{place} {name} must not stand here in the clear: write {name} = {{env = "NAME"}} for an '
+                f'environment variable, or {name} = {{keyring = "service/user"}}'
+            )
+        elif isinstance(value, dict):
+            _check_secrets(value, f"{place} {name}", problems)
 
 
 def check_url(url: str, allow_http: bool) -> None:
@@ -205,7 +281,10 @@ def check_url(url: str, allow_http: bool) -> None:
     Raises:
         ConfigError: when it is no web address, or not encrypted and not on this machine.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname

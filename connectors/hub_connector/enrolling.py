@@ -147,20 +147,70 @@ sealing_key = {sealing}
 allow_http = {allow_http}
 
 [connector]
-# A journal of what was sent, and sealed deliveries that are not through yet. No data in the clear.
+# What was sent, how far growing sources were read, and sealed deliveries that are not through yet. No rows.
 state = {state}
+# Times of day below are read in this zone.
+timezone = "Europe/London"
 
-# One table for each dataset, named like its contract. `hub-connector run --once` pushes them all.
+# One table for each dataset, named like its contract (with quotation marks). `hub-connector push NAME` delivers one,
+# `hub-connector run --once` all of them, `hub-connector run` stays and delivers each at its times. Take the # off:
 #
 # [datasets."schools.attendance"]
-# source = "exports/attendance.csv"
+# source = "exports/attendance.csv"         # a file: CSV, Excel, ODS, JSON, XML, Parquet, also as .gz or .zip
 # contract = "library:schools.attendance"   # or the path of a contract file
-# mode = "full"                             # full, append, upsert or delete
-# every = "1d"                              # for `hub-connector run`: 30m, 6h, 1d, 1w
+# mode = "full"                             # full: these rows are the whole dataset; append: rows are added;
+#                                           # upsert: added or replaced by key; delete: removed by key
+# at = "0 6 * * MON-FRI"                    # minute hour day month weekday; or every = "6h" (30m, 1d, 1w)
+# least_share = 0.5                         # hold back a full delivery with fewer than half the rows of before
 #
 # [datasets."schools.attendance".options]   # only what detection gets wrong
 # encoding = "cp1252"
 # delimiter = "semicolon"
 # quote = "none"
 # header_row = 3
+#
+# Secrets never stand in this file: write where each is kept, {{ env = "NAME" }} or {{ keyring = "service/user" }}.
+#
+# [datasets."children.in_need"]
+# source = "exports/children.xlsx"
+# options = {{ sheet = "Current cases", header_row = 2 }}
+#
+# [datasets."housing.tenancies"]            # a database, read on from where the last accepted delivery ended
+# source = "postgresql+psycopg://db.example.gov.uk/housing"
+# mode = "upsert"
+# every = "1d"
+# options = {{ table = "tenancies", watermark = "changed_at", username = "hub", password = {{ env = "HOUSING_DB" }} }}
+#
+# [datasets."housing.tenancies: ended"]     # any name will do where the contract is said
+# source = "postgresql+psycopg://db.example.gov.uk/housing"
+# contract = "library:housing.tenancies"
+# mode = "delete"
+# every = "1d"
+# [datasets."housing.tenancies: ended".options]
+# query = "SELECT tenancy_id, person_number FROM ended"
+# username = "hub"
+# password = {{ env = "HOUSING_DB" }}
+#
+# [datasets."benefits.claims"]              # the newest file of a folder on an SFTP server
+# source = "sftp://files.example.gov.uk/out/claims-*.csv"
+# options = {{ username = "hub", key_file = "sftp.key", key_passphrase = {{ keyring = "sftp/hub" }}, pick = "newest" }}
+#
+# [datasets."health.registrations"]         # an object in S3-compatible storage
+# source = "s3://exports/registrations.parquet"
+# options = {{ region = "eu-west-2", access_key = "AKIAEXAMPLE", secret_key = {{ env = "S3_SECRET" }} }}
+#
+# [datasets."police.street_crime"]          # a file on the web
+# source = "https://data.example.gov.uk/street.csv.gz"
+#
+# [datasets."police.incidents"]             # a paged REST API
+# source = "rest+https://api.example.gov.uk/v2/incidents"
+# mode = "append"
+# every = "30m"
+# [datasets."police.incidents".options]
+# rows_path = "data"
+# paging = "next"
+# next = "links.next"
+# watermark = "changed"
+# watermark_param = "since"
+# bearer = {{ keyring = "api/hub" }}
 """

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hub_schemas.delivery import FORMAT, canonical_json, sealing_public_key, sign_manifest
+from hub_schemas.delivery import FORMAT, sealing_public_key, sign_manifest
 
 from .checking import Summary, check_source
+from .digests import Metered, source_digest
 from .errors import ConfigError, SourceError
 from .files import write_private
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .sealing import SealedFile, SealedWriter
     from .sources import Source
 
-__all__ = ["Package", "Packer", "source_digest"]
+__all__ = ["Package", "Packer", "Replaying", "checked_contract", "source_digest"]
 
 MANIFEST: Final = "delivery.json"
 
@@ -72,15 +73,34 @@ class Package:
             return stream.read(self.part_size)
 
 
-def source_digest(key: SigningKey, source: Source, contract: Contract, mode: str) -> str:
-    """HMAC-SHA-256 (hex) under a key that only this connector has.
+def checked_contract(contract: Contract, mode: str) -> Contract:
+    """What the rows of a delivery are checked against here: the contract, as far as it speaks of single rows.
 
-    It covers the source's data, and what becomes of it: the same file under another contract is another delivery.
+    A delivery that deletes holds keys only. What a contract asks of the dataset as a whole (so many rows, so fresh)
+    a part of it cannot show: the hub judges the dataset that comes of it.
+
+    Raises:
+        ConfigError: when rows are to be found by their key and the contract has none.
     """
-    mac = key.source_mac()
-    mac.update(canonical_json([contract.digest, mode]) + b"\n")
-    source.fingerprint(mac.update)
-    return mac.hexdigest()
+    if mode in ("upsert", "delete") and not contract.primary_key:
+        raise ConfigError(
+            f"Mode {mode} finds the rows of a dataset by their key, and {contract.id} has no primary key.",
+            "Mark the columns that name a row with primaryKey: true in the contract, or deliver it whole: mode full.",
+        )
+    if mode == "delete":
+        return contract.key_contract()
+    return contract if mode == "full" else replace(contract, quality=())
+
+
+class Replaying(Protocol):
+    """What packing must know of a delivery that mends rows of an earlier one."""
+
+    #: Id of the delivery whose rows these are.
+    delivery: str
+
+    def numbered(self, outcome: Outcome) -> Outcome:
+        """The outcome under the row numbers of that delivery."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -102,29 +122,38 @@ class Packer:
         summary: Summary,
         each: Callable[[Outcome], None] | None = None,
         announced: str = "",
+        replays: Replaying | None = None,
     ) -> Package:
         """Check and seal a source into `folder`, whose name is the delivery's id (32 hexadecimal digits).
 
         Args:
-            contract: to check against.
-            source: of the rows.
+            contract: the dataset's, whole; the rows are checked against `checked_contract` of it.
+            source: of the rows. A `Metered` one is digested while it is read.
             mode: what the rows do to the dataset.
             folder: private, empty, and named by the delivery's id.
-            digest: of the source as it was when it was looked at first.
+            digest: of a settled source as it was when it was looked at first; empty for a metered one.
             summary: filled as rows are read.
-            announced: the digest to tell the hub, when it shall not recognise the data.
             each: called with every batch's outcome, for a report or a progress line.
+            announced: the digest to tell the hub, when it shall not recognise the data.
+            replays: where the rows are mended rows of an earlier delivery: how they are numbered, and that only
+                those which keep the contract are sent.
 
         Raises:
             SourceError: when it cannot be read, or changed while it was being read.
         """
-        outcomes = check_source(contract, source, summary)
-        files = self._seal(contract, folder, _watched(outcomes, each))
-        if source_digest(self.key, source, contract, mode) != digest:
+        checked = checked_contract(contract, mode)
+        outcomes = _watched(check_source(checked, source, summary), each, replays)
+        files = self._seal(checked, folder, outcomes)
+        mended = replays.delivery if replays else ""
+        if isinstance(source, Metered):
+            digest = source.digest
+        elif source_digest(self.key, source, contract, mode, replays=mended) != digest:
             raise SourceError(
                 f"{source.name} changed while it was being read.",
                 "Run this again once the export has finished.",
             )
+        counts = {file.role: file.rows for file in files}
+        accepted, refused = counts["rows"], counts.get("refused", 0)
         manifest = {
             "format": FORMAT,
             "delivery_id": folder.name,
@@ -135,10 +164,12 @@ class Packer:
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "source": {"name": source.name[:200], "rows": summary.rows},
             "source_digest": announced or digest,
-            "rows": {"sent": summary.rows, "accepted": summary.accepted, "refused": summary.refused},
+            "rows": {"sent": accepted + refused, "accepted": accepted, "refused": refused},
             "sealing_key_id": self.sealing_key["id"],
             "files": [file.entry(self.part_size) for file in files],
         }
+        if mended:
+            manifest["replays"] = mended
         package = Package(folder, manifest, sign_manifest(manifest, self.key.private), self.part_size)
         package.save()
         return package
@@ -171,8 +202,18 @@ class Packer:
                 ) from None
 
 
-def _watched(outcomes: Iterator[Outcome], each: Callable[[Outcome], None] | None) -> Iterator[Outcome]:
-    for outcome in outcomes:
+def _watched(
+    outcomes: Iterator[Outcome], each: Callable[[Outcome], None] | None, replays: Replaying | None
+) -> Iterator[Outcome]:
+    """The outcomes on their way into the files: under the numbers of the delivery they mend, seen by `each`."""
+    from hub_schemas import Outcome
+
+    for given in outcomes:
+        outcome = replays.numbered(given) if replays else given
         if each is not None:
             each(outcome)
+        if replays:
+            # What is still at fault lies in the hub's quarantine already, with its reasons; it stays there.
+            none = outcome.faults.slice(0, 0)
+            outcome = Outcome(outcome.accepted, outcome.refused.slice(0, 0), none)
         yield outcome

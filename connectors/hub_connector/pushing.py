@@ -3,95 +3,74 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .checking import Summary
 from .client import HubClient
 from .config import Config, read_sealing_key
-from .errors import ConfigError, HubRefused, HubUnreachable
+from .delivering import Line, Pusher, Result, Sealed, Watcher
+from .digests import Metered, identity_of, is_streamed, source_digest
+from .errors import ConfigError
 from .files import exclusive
+from .growing import current_mark, settle_before
+from .jobs import Job
 from .keys import SigningKey, fingerprint
-from .packing import Package, Packer, source_digest
-from .sending import send
-from .state import FINAL, Record, State
+from .packing import Packer
+from .state import GONE, SEALED, Mark, Record, State, shown_value
+from .unfinished import send_unfinished
 
 if TYPE_CHECKING:
-    from hub_schemas import Contract, Outcome
+    from hub_schemas import Outcome
 
     from .report import FaultReport
     from .sources import Source
 
-__all__ = ["Pusher", "Result", "Watcher", "push", "verified_hub"]
+__all__ = ["Job", "Pusher", "Result", "Watcher", "catch_up", "push", "verified_hub"]
 
-_FIRST_LOOK: Final = 0.2
-_LONGEST_LOOK: Final = 5.0
-_NOT_FOUND: Final = 404
-#: Refusals that say nothing about the delivery itself: who is asking, or how often.
-_MAY_CHANGE: Final = frozenset({401, 403, 408, 429})
 _MOST_PART: Final = 64 * 1024 * 1024
 
-
-class Watcher:
-    """What a push tells whoever watches; this one is silent."""
-
-    def stage(self, words: str) -> None:
-        """A new stage begins."""
-
-    def checked(self, rows: int, refused: int) -> None:
-        """So many rows have been checked and sealed."""
-
-    def sent(self, done: int, total: int) -> None:
-        """The hub has so many of so many bytes."""
+Report = Callable[[], "AbstractContextManager[FaultReport | None]"]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of a push.
-
-    outcome: "delivered"; "known" (the same data was delivered before, nothing was sent); "held back" (the
-    contract's threshold forbids it, nothing was sent). delivery: its id, empty when nothing was sent. status: what
-    the hub says of it, as far as it was asked. summary: of the check, None when there was none.
-    """
-
-    outcome: str
-    delivery: str = ""
-    resumed: bool = False
-    status: dict[str, Any] = field(default_factory=dict)
-    summary: Summary | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Pusher:
-    """How to push: see `push`.
-
-    again: also when the same data was delivered before. force: also when the contract's threshold forbids it.
-    wait: seconds to wait for the hub's decision, 0 for not at all.
-    """
-
-    config: Config
-    again: bool = False
-    force: bool = False
-    wait: float = 0.0
-    watcher: Watcher = field(default_factory=Watcher)
-    sleep: Callable[[float], None] = time.sleep
-    connect: Callable[[Config, SigningKey], HubClient] = lambda config, key: HubClient(
-        config.hub.url, config.hub, key
-    )
-
-
-def push(
-    how: Pusher,
-    contract: Contract,
-    source: Source,
-    mode: str,
-    report: Callable[[], AbstractContextManager[FaultReport]] | None = None,
-) -> Result:
+def push(how: Pusher, job: Job, report: Report | None = None) -> Result:
     """Deliver a source to the hub; interrupted at any point, the same call goes on where it stopped.
+
+    Raises:
+        ConnectorError: in words, saying what to do next.
+    """
+    job.check()
+    if (how.from_start or how.keep_mark) and job.growing is None:
+        raise ConfigError(
+            f"{job.source.name} has no watermark, so it is always read from its start.",
+            "Leave --from-start and --keep-mark out.",
+        )
+    state = State(how.config.state)
+    with exclusive(state.lock, "this connector's outbox"):
+        key = SigningKey.load(how.config.hub.signing_key)
+        state.sweep()
+        how.watcher.stage(f"Looking at {job.source.name}")
+        digest = "" if is_streamed(job.source) else source_digest(
+            key, job.source, job.contract, job.mode, replays=job.mended
+        )  # fmt: skip
+        with how.connect(how.config, key) as client:
+            sealing_key, part_size = verified_hub(client, how.config)
+            line = Line(how, state, client, sealing_key["id"])
+            packer = Packer(how.config.hub.client_id, key, sealing_key, part_size)
+            this = _Push(line, job, packer, key, digest, report or _no_report)
+            line.catch_up(job.contract.id)
+            if digest and (known := this.delivered_before(digest)) is not None:
+                return known
+            earlier, done = send_unfinished(line, job, digest)
+            if done:
+                return replace(earlier[-1], earlier=tuple(earlier[:-1]))
+            return replace(this.fresh(), earlier=tuple(earlier))
+
+
+def catch_up(how: Pusher, dataset: str) -> None:
+    """Learn what became of a dataset's deliveries whose last answer was lost, without sending anything.
 
     Raises:
         ConnectorError: in words, saying what to do next.
@@ -99,24 +78,12 @@ def push(
     state = State(how.config.state)
     with exclusive(state.lock, "this connector's outbox"):
         key = SigningKey.load(how.config.hub.signing_key)
-        state.sweep()
-        how.watcher.stage(f"Looking at {source.name}")
-        digest = source_digest(key, source, contract, mode)
         with how.connect(how.config, key) as client:
-            sealing_key, part_size = verified_hub(client, how.config)
-            this = _Push(how, contract, source, mode, digest, sealing_key["id"], state, client)
-            if (known := this.delivered_before()) is not None:
-                return known
-            client.put_dataset(contract.id, contract.text)
-            sealed = this.unfinished()
-            if sealed is None:
-                packer = Packer(how.config.hub.client_id, key, sealing_key, part_size)
-                summary = Summary()
-                sealed = this.pack(packer, summary, report or _no_report)
-                if sealed is None:
-                    reason = summary.would_be_refused(contract)
-                    return Result("held back", summary=summary, reason=reason)
-            return this.deliver(sealed)
+            line = Line(how, state, client, "")
+            line.catch_up(dataset)
+            for record in state.of(dataset):
+                if record.state == SEALED and line.arrived(record):
+                    state.clear(record.id)
 
 
 def verified_hub(client: HubClient, config: Config) -> tuple[dict[str, str], int]:
@@ -138,159 +105,165 @@ def verified_hub(client: HubClient, config: Config) -> tuple[dict[str, str], int
 
 
 @dataclass(frozen=True)
-class _Sealed:
-    """A delivery ready to send; `summary` is None when it was sealed before a cut."""
+class _Reading:
+    """What is read this time: the source, or what it has beyond its mark."""
 
-    package: Package
-    record: Record
-    summary: Summary | None
+    source: Source
+    column: str = ""
+    identity: str = ""
+    mark: Mark | None = None
+
+    def high_water(self) -> str | None:
+        """How far it was read, None when no row came."""
+        inner = self.source.source if isinstance(self.source, Metered) else self.source
+        return inner.high_water() if self.column and hasattr(inner, "high_water") else None
 
 
 @dataclass
 class _Push:
     """One push under way."""
 
-    how: Pusher
-    contract: Contract
-    source: Source
-    mode: str
+    line: Line
+    job: Job
+    packer: Packer
+    key: SigningKey
     digest: str
-    sealing_key_id: str
-    state: State
-    client: HubClient
+    report: Report
 
-    def same(self, record: Record) -> bool:
-        return (record.source_digest, record.contract_digest, record.mode) == (
-            self.digest, self.contract.digest, self.mode,
-        )  # fmt: skip
-
-    def delivered_before(self) -> Result | None:
-        """Whether the hub has this data already. In a full delivery only the latest counts: A, B, A is a change."""
-        if self.how.again:
-            return None
-        sent = [record for record in self.state.of(self.contract.id) if record.state != "sealed"]
-        for record in [known for known in (sent if self.mode == "append" else sent[-1:]) if self.same(known)]:
-            try:
-                status = self.client.delivery(record.id)
-            except HubRefused as error:
-                if error.status != _NOT_FOUND:
-                    raise
-                continue  # the hub does not know it any more
-            self.state.settle(record, str(status["state"]))
-            if status["state"] != "failed":
-                return Result("known", record.id, status=status)
-        return None
-
-    def unfinished(self) -> _Sealed | None:
-        """A sealed delivery of this very data that a cut left behind; any other one gives way or stops us."""
-        found: _Sealed | None = None
-        for record in [known for known in self.state.of(self.contract.id) if known.state == "sealed"]:
-            package = Package.load(self.state.folder_of(record.id))
-            if package and self.same(record) and record.sealing_key_id == self.sealing_key_id:
-                found = _Sealed(package, record, None)
-            elif self._arrived(record):
-                self.state.clear(record.id)
-            elif (
-                package
-                and record.mode != "full"
-                and record.source_digest != self.digest
-                and not self.how.force
-            ):
-                raise ConfigError(
-                    f"A delivery of {record.source} ({record.mode}, {record.created_at}) was cut off before the hub "
-                    "had all of it, and its rows may not be in this source.",
-                    "Push that source again first; or give it up and go on: --force.",
-                )
-            else:
-                self.state.forget(record)
-        return found
-
-    def _arrived(self, record: Record) -> bool:
-        """Whether the hub has all of it after all: only its last answer was lost."""
+    def fresh(self) -> Result:
+        """Read, check, seal and send."""
+        self.line.client.put_dataset(self.job.contract.id, self.job.contract.text)
+        reading, summary = self._reading(), Summary()
+        sealed = self._pack(reading, summary)
+        record = sealed.record
         try:
-            reached = str(self.client.delivery(record.id)["state"])
-        except HubRefused as error:
-            if error.status != _NOT_FOUND:
-                raise
-            return False
-        if reached == "uploading":
-            return False
-        self.state.settle(record, reached)
-        return True
+            if (instead := self._instead(record, summary)) is not None:
+                self.line.state.clear(record.id)
+                return instead
+        except BaseException:
+            self.line.state.clear(record.id)
+            raise
+        self.line.state.put(record)
+        return self.line.deliver(sealed)
 
-    def pack(
-        self,
-        packer: Packer,
-        summary: Summary,
-        report: Callable[[], AbstractContextManager[FaultReport | None]],
-    ) -> _Sealed | None:
-        """Check, seal and sign; None when the contract's threshold forbids sending it."""
-        self.how.watcher.stage(f"Checking and sealing {self.source.name} against {self.contract.id}")
-        folder = self.state.new_folder()
+    def _reading(self) -> _Reading:
+        """The source from its mark on; digested while it is read when that is the only way."""
+        job, growing = self.job, self.job.growing
+        if growing is None:
+            return _Reading(self._metered(job.source)) if is_streamed(job.source) else _Reading(job.source)
+        settle_before(self.line, job)
+        mark = current_mark(self.line, job, self.key, growing)
+        column = str(growing.watermark)
+        beyond = growing.after(mark.value if mark else None)
+        source = self._metered(beyond) if is_streamed(job.source) else beyond
+        self.line.how.watcher.stage(f"Reading on from {mark.shown}" if mark else "Reading from the start")
+        return _Reading(source, column, identity_of(self.key, job.source, column), mark)
+
+    def _metered(self, source: Source) -> Metered:
+        return Metered(source, self.key, self.job.contract.digest, self.job.mode)
+
+    def _pack(self, reading: _Reading, summary: Summary) -> Sealed:
+        """Check, seal and sign; the record is not in the journal yet."""
+        job, how = self.job, self.line.how
+        how.watcher.stage(
+            f"Checking and sealing {job.source.name} against {job.contract.id} ({job.intent()})"
+        )
+        folder = self.line.state.new_folder()
         # Under a digest of its own the hub takes the same data for new.
-        announced = secrets.token_hex(32) if self.how.again else ""
+        announced = secrets.token_hex(32) if how.again else ""
+        source, digest = reading.source, self.digest
+        if not isinstance(source, Metered) and source is not job.source:
+            digest = source_digest(self.key, source, job.contract, job.mode)
         try:
-            with report() as faults:
+            with self.report() as faults:
 
                 def each(outcome: Outcome) -> None:
                     if faults is not None:
                         faults.add(outcome.faults)
-                    self.how.watcher.checked(summary.rows, summary.refused)
+                    how.watcher.checked(summary.rows, summary.refused)
 
-                package = packer.pack(
-                    self.contract, self.source, self.mode, folder, self.digest, summary, each, announced
+                package = self.packer.pack(
+                    job.contract, source, job.mode, folder, digest, summary, each, announced, job.replays
                 )
         except BaseException:
-            self.state.clear(folder.name)
+            self.line.state.clear(folder.name)
             raise
-        if summary.would_be_refused(self.contract) and not self.how.force:
-            self.state.clear(folder.name)
-            return None
+        mark = reading.mark.value if reading.mark else None
         record = Record(
-            id=package.id, dataset=self.contract.id, contract_digest=self.contract.digest, mode=self.mode,
-            source_digest=self.digest, source=self.source.name, created_at=package.manifest["created_at"],
-            state="sealed", sent=summary.rows, refused=summary.refused, sealing_key_id=self.sealing_key_id,
+            id=package.id, dataset=job.contract.id, contract_digest=job.contract.digest, mode=job.mode,
+            source_digest=source.digest if isinstance(source, Metered) else digest, source=job.source.name,
+            created_at=package.manifest["created_at"], state=SEALED, sent=package.manifest["rows"]["sent"],
+            refused=package.manifest["rows"]["refused"], sealing_key_id=self.line.sealing_key_id, name=job.called,
+            replays=job.mended, streamed=is_streamed(job.source), location=job.location, options=job.options,
+            contract=job.contract_place, column=reading.column, identity=reading.identity, mark_from=mark,
+            mark_to=reading.high_water(),
         )  # fmt: skip
-        self.state.put(record)
-        return _Sealed(package, record, summary)
+        return Sealed(package, record, summary)
 
-    def deliver(self, sealed: _Sealed) -> Result:
-        """Send, and wait for the decision if asked."""
-        package, record, resumed = sealed.package, sealed.record, sealed.summary is None
-        self.how.watcher.stage(f"{'Going on with' if resumed else 'Sending'} delivery {package.id[:8]}")
-        try:
-            sent = send(self.client, package, self.how.watcher.sent)
-        except HubRefused as error:
-            if error.status not in _MAY_CHANGE:
-                # It will never be taken as it is; sealing it anew is the only way on.
-                self.state.forget(record)
-            raise
-        if sent.duplicate:
-            # The hub remembers what this journal does not; from now on both do.
-            self.state.forget(record)
-            record = replace(record, id=sent.delivery)
-        record = self.state.settle(record, sent.state)
-        self.state.clear(package.id)
-        status = self._decision(record.id) if self.how.wait else self.client.delivery(record.id)
-        self.state.settle(record, str(status["state"]))
-        outcome = "known" if sent.duplicate else "delivered"
-        return Result(outcome, record.id, resumed=resumed, status=status, summary=sealed.summary)
+    def _instead(self, record: Record, summary: Summary) -> Result | None:
+        """What becomes of it when it shall not be sent."""
+        if record.mark_from is not None and not summary.rows:
+            return Result(
+                "nothing new", reason=f"no rows beyond {record.column} {shown_value(record.mark_from)}"
+            )
+        if self.job.mended and not record.sent:
+            return Result("nothing to send", summary=summary)
+        if record.streamed and (known := self.delivered_before(record.source_digest)) is not None:
+            if record.mark_to is not None and known.status.get("state") == "accepted":
+                settled = self.line.state.get(known.delivery)
+                moved = settled.created_at if settled else record.created_at
+                mark = Mark(record.identity, record.column, record.mark_to, known.delivery, moved)
+                self.line.state.set_mark(self.job.called, mark)
+            return known
+        if not self.line.how.force and (reason := self._held_back(summary)):
+            return Result("held back", summary=summary, reason=reason)
+        return None
 
-    def _decision(self, delivery_id: str) -> dict[str, Any]:
-        self.how.watcher.stage("Waiting for the hub's decision")
-        pause, waited = _FIRST_LOOK, 0.0
-        while True:
-            status = self.client.delivery(delivery_id)
-            if status["state"] in FINAL:
-                return status
-            if waited >= self.how.wait:
-                raise HubUnreachable(
-                    f"The hub has all of delivery {delivery_id} and has not decided yet.",
-                    f"Look later: hub-connector status {delivery_id[:8]}",
-                )
-            self.how.sleep(pause)
-            waited += pause
-            pause = min(pause * 1.5, _LONGEST_LOOK)
+    def _held_back(self, summary: Summary) -> str:
+        """Why this should not be sent; empty when nothing speaks against it."""
+        job = self.job
+        if not job.mended and (reason := summary.would_be_refused(job.contract)):
+            return f"the hub would refuse it: {reason}"
+        if job.mode != "full" or not job.least_share:
+            return ""
+        before = self.line.rows_now(job.contract.id)
+        if before and summary.accepted < job.least_share * before:
+            return (
+                f"it would replace the {before:,} rows that the hub has with {summary.accepted:,}. "
+                "If it is right, say --force; if these are only the rows that are new or changed, say --mode append "
+                "or --mode upsert"
+            )
+        return ""
+
+    def delivered_before(self, digest: str) -> Result | None:
+        """Whether the hub has this data already. In a full delivery only the latest counts: A, B, A is a change.
+
+        What the hub refused may be welcome by now (another delivery came first, a dataset it refers to was missing).
+        """
+        job, line = self.job, self.line
+        if line.how.again:
+            return None
+        sent = [known for known in line.state.of(job.contract.id) if known.state not in (SEALED, GONE)]
+        # Mended rows belong to the delivery that they mend, and do not make its data new.
+        sent = [known for known in sent if known.replays == job.mended]
+        for record in sent if job.mode == "append" or job.mended else sent[-1:]:
+            if (record.source_digest, record.contract_digest, record.mode) != (
+                digest, job.contract.digest, job.mode,
+            ):  # fmt: skip
+                continue
+            status = line.status(record)
+            if status is None:
+                line.state.settle(record, GONE)
+            elif status["state"] not in ("refused", "failed") and not self._overtaken(record, status):
+                return Result("known", record.id, status=status)
+        return None
+
+    def _overtaken(self, record: Record, status: dict[str, Any]) -> bool:
+        """Whether other data came to the hub since, from elsewhere, so that the same data is a change."""
+        if self.job.mode == "append" or self.job.mended or status["state"] != "accepted":
+            return False
+        last = self.line.last_accepted(self.job.contract.id, replays=False)
+        return last is not None and last["id"] != record.id
 
 
 def _no_report() -> AbstractContextManager[None]:

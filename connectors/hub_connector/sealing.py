@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 
@@ -31,6 +33,9 @@ __all__ = ["SealedFile", "SealedWriter", "column_classes", "fault_classes"]
 #: Rows are gathered to this many before a row group is written; larger tables are cut.
 ROW_GROUP: Final = 65_536
 MOST_ROW_GROUP: Final = 1_048_576
+#: A column gets a dictionary when of so many rows not more than this share are different.
+_LOOK_AT: Final = 10_000
+_MOST_DIFFERENT: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -118,12 +123,12 @@ class SealedWriter:
             internal_key_material=False,
             data_key_length_bits=256,
         )
-        properties = self._factory.file_encryption_properties(
+        self._properties = self._factory.file_encryption_properties(
             pe.KmsConnectionConfig(), configuration, str(self.path)
         )
-        self._writer = pq.ParquetWriter(
-            self.path, schema, encryption_properties=properties, compression="zstd"
-        )
+        self._writer: pq.ParquetWriter | None = None
+        self._pool = ThreadPoolExecutor(1, "sealing")
+        self._writing: Future[None] | None = None
 
     def __enter__(self) -> SealedWriter:
         return self
@@ -131,10 +136,12 @@ class SealedWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        self._pool.shutdown()
+        if self._writer is not None:
+            self._writer.close()
 
     def write(self, table: pa.Table) -> None:
-        """Add rows."""
+        """Add rows. They are written by a thread of its own; what goes wrong there is raised by the next call."""
         if not table.num_rows:
             return
         self.rows += table.num_rows
@@ -145,7 +152,8 @@ class SealedWriter:
     def finish(self) -> SealedFile:
         """Close the file; its key material moves from beside the file into the result."""
         self._flush()
-        self._writer.close()
+        self._settle()
+        self._open(self._schema.empty_table()).close()
         beside = self.path.with_name(f"_KEY_MATERIAL_FOR_{self.path.name}.json")
         material: dict[str, str] = json.loads(beside.read_bytes())
         beside.unlink()
@@ -158,6 +166,39 @@ class SealedWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            table = pa.concat_tables(self._waiting).cast(self._schema)
-            self._writer.write_table(table, row_group_size=MOST_ROW_GROUP)
-            self._waiting = []
+            tables, self._waiting = self._waiting, []
+            self._settle()
+            self._writing = self._pool.submit(self._write_out, tables)
+
+    def _settle(self) -> None:
+        """Wait until everything handed over is written."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write_out(self, tables: list[pa.Table]) -> None:
+        table = pa.concat_tables(tables).cast(self._schema)
+        self._open(table).write_table(table, row_group_size=MOST_ROW_GROUP)
+
+    def _open(self, table: pa.Table) -> pq.ParquetWriter:
+        """The writer; `table` shows which columns repeat themselves."""
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self.path,
+                self._schema,
+                encryption_properties=self._properties,
+                compression="zstd",
+                use_dictionary=_repetitive(table),
+            )
+        return self._writer
+
+
+def _repetitive(table: pa.Table) -> list[str]:
+    """The columns worth a dictionary; of others one is made in vain, which costs time and space."""
+    first = table.slice(0, _LOOK_AT)
+    most = _MOST_DIFFERENT * first.num_rows
+    return [
+        name
+        for name in table.column_names
+        if name != ROW_NUMBER and pc.count_distinct(first[name]).as_py() <= most
+    ]

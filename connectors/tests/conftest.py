@@ -27,6 +27,7 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 from hub_connector.__main__ import main
+from hub_connector.sources import Batch, Reading
 from hub_schemas import delivery as wire
 from hub_schemas import load_contract
 
@@ -101,6 +102,10 @@ class FakeHub:
         self.parts: dict[tuple[str, str, int], bytes] = {}
         self.contracts: dict[str, str] = {}
         self.tables: dict[str, dict[str, pa.Table]] = {}
+        #: Rows of each dataset as it stands, without row numbers; and the open rows of each delivery.
+        self.datasets: dict[str, list[dict[str, Any]]] = {}
+        self.open_rows: dict[str, set[int]] = {}
+        self.versions = 0
         self.requests: list[str] = []
         self.used: set[str] = set()
         self.steps = 0
@@ -187,12 +192,17 @@ class FakeHub:
         assert manifest["client_id"] == client
         assert manifest["contract"]["digest"] == load_contract(self.contracts[manifest["dataset"]]).digest
         name = checked["delivery_id"]
-        current = list(self.tables)[-1] if self.tables else name
+        whole = [
+            known
+            for known, entry in self.deliveries.items()
+            if entry["state"] == "accepted" and entry["manifest"]["dataset"] == manifest["dataset"]
+        ]
+        current = whole[-1] if whole else name
         same = (
             self.deliveries.get(current, {}).get("manifest", {}).get("source_digest")
             == checked["source_digest"]
         )
-        if current != name and same and self.verdict == "accepted":
+        if current != name and same:
             return 200, {"id": current, "state": "accepted", "missing": [], "duplicate": True}
         known = self.deliveries.setdefault(name, {"manifest": manifest, "state": "uploading"})
         if known["manifest"] != manifest:
@@ -233,7 +243,57 @@ class FakeHub:
             assert (len(data), sha256(data).hexdigest()) == (file["size"], file["sha256"])
             self.tables[name][role] = self.open_file(name, role, data, file["key_material"])
             assert self.tables[name][role].num_rows == file["rows"]
+        if self.verdict == "accepted":
+            return self.accept(name)
         return self.verdict
+
+    def accept(self, name: str) -> str:
+        """Apply the rows to the dataset as the mode says, and note what that did."""
+        delivery, tables = self.deliveries[name], self.tables[name]
+        manifest = delivery["manifest"]
+        numbers = set(tables["rows"]["row_number"].to_pylist())
+        original = manifest.get("replays")
+        if original and not numbers <= self.open_rows[original]:
+            delivery["problem"] = "some of these rows are not open"
+            return "refused"
+        key = load_contract(self.contracts[manifest["dataset"]]).primary_key
+        before = self.datasets.get(manifest["dataset"], [])
+        rows = [
+            {column: value for column, value in row.items() if column != "row_number"}
+            for row in tables["rows"].to_pylist()
+        ]
+
+        def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
+            return tuple(row[column] for column in key)
+
+        known, given = {key_of(row) for row in before}, {key_of(row) for row in rows}
+        mode = manifest["mode"]
+        effect = {"before": len(before), "added": len(rows), "replaced": 0, "removed": 0, "unmatched": 0}
+        after = [*before, *rows]
+        if mode == "full":
+            effect["removed"], after = len(before), rows
+        elif mode == "upsert":
+            effect["added"], effect["replaced"] = len(given - known), len(given & known)
+            after = [*(row for row in before if key_of(row) not in given), *rows]
+        elif mode == "delete":
+            effect |= {"added": 0, "removed": len(given & known), "unmatched": len(given - known)}
+            after = [row for row in before if key_of(row) not in given]
+        self.datasets[manifest["dataset"]] = after
+        self.versions += 1
+        delivery |= {"effect": effect | {"after": len(after)}, "version": self.versions}
+        self.open_rows[name] = (
+            set(tables["refused"]["row_number"].to_pylist()) if "refused" in tables else set()
+        )
+        if original:
+            self.open_rows[original] -= numbers
+        return "accepted"
+
+    def decide_now(self, verdict: str = "accepted") -> None:
+        """Decide what was left undecided."""
+        self.verdict = "accepted"
+        for name, delivery in self.deliveries.items():
+            if delivery["state"] == "received":
+                delivery["state"] = self.accept(name) if verdict == "accepted" else verdict
 
     def open_file(self, name: str, role: str, data: bytes, material: dict[str, str]) -> pa.Table:
         path = self.folder / f"{name}-{role}.parquet"
@@ -249,19 +309,32 @@ class FakeHub:
         delivery = self.deliveries[name]
         manifest = delivery["manifest"]
         accepted = delivery["state"] == "accepted"
+        still, sent = self.open_rows.get(name, set()), manifest["rows"]["sent"]
+        rows = {"sent": sent, "accepted": 0, "refused": sent, "replayed": 0}
+        if delivery["state"] in ("uploading", "received"):
+            rows = {**manifest["rows"], "replayed": 0}
+        if accepted:
+            replayed = manifest["rows"]["refused"] - len(still)
+            rows |= {"accepted": manifest["rows"]["accepted"], "refused": len(still), "replayed": replayed}
         return {
-            "id": name, "state": delivery["state"], "dataset": manifest["dataset"],
-            "created_at": manifest["created_at"],
-            "rows": manifest["rows"] if accepted else {**manifest["rows"], "accepted": 0},
-            "version": {"id": "ver_1", "number": len(self.tables)} if accepted else None,
-            "problem": None if accepted else "too many rows at fault",
+            "id": name, "state": delivery["state"], "dataset": manifest["dataset"], "mode": manifest["mode"],
+            "replays": manifest.get("replays"), "created_at": manifest["created_at"], "rows": rows,
+            "version": {"id": "ver_1", "number": delivery["version"]} if accepted else None,
+            "effect": delivery.get("effect"),
+            "problem": None if accepted else delivery.get("problem", "too many rows at fault"),
             "faults_by_rule": [{"rule": "required", "column": "surname", "count": 1}],
+            "replays_of_this": [
+                other for other, entry in self.deliveries.items() if entry["manifest"].get("replays") == name
+            ],
         }  # fmt: skip
 
     def faults_csv(self, name: str) -> str:
         table = self.tables[name].get("faults")
         lines = ["row,column,value_shown,rule,message"]
+        still = self.open_rows.get(name)
         for fault in table.to_pylist() if table is not None else []:
+            if still is not None and fault["row"] not in still:
+                continue
             lines.append(",".join(f'"{value if value is not None else ""}"' for value in fault.values()))
         return "\n".join(lines) + "\n"
 
@@ -378,6 +451,60 @@ def registered(department: Department, hub: FakeHub) -> Department:
     )
     assert status == 0, said
     return department
+
+
+class Growing:
+    """A table elsewhere that grows: rows of text with a running number, read from where a mark says."""
+
+    name, streamed, watermark = "pupils table", True, "changed"
+
+    def __init__(
+        self, rows: list[tuple[str, ...]], address: str = "db://here", mark: str | None = None
+    ) -> None:
+        self.rows, self.address, self.mark = rows, address, mark
+        self.read_up_to: str | None = None
+        #: Called with the number of each batch, to fail or to be killed at.
+        self.at: Callable[[int], None] = lambda number: None
+
+    def after(self, mark: str | None) -> Growing:
+        beyond = Growing(self.rows, self.address, mark)
+        beyond.at = self.at
+        return beyond
+
+    def high_water(self) -> str | None:
+        return self.read_up_to
+
+    def fingerprint(self, update: Callable[[bytes], None]) -> None:
+        update(self.address.encode())
+
+    def read(self, recognise: Any = None) -> Reading:
+        return Reading((*HEADER, "changed"), ("a table", "read in order"), self.batches())
+
+    def batches(self) -> Iterator[Batch]:
+        chosen = [row for row in self.rows if self.mark is None or int(row[-1]) > int(self.mark)]
+        for start in range(0, len(chosen), 7):
+            self.at(start // 7)
+            part = chosen[start : start + 7]
+            self.read_up_to = str(max(int(row[-1]) for row in part))
+            columns = [
+                pa.array([row[index] for row in part], pa.string()) for index in range(len(HEADER) + 1)
+            ]
+            yield Batch(pa.table(columns, names=[*HEADER, "changed"]), start + 1)
+
+
+@pytest.fixture
+def growing(monkeypatch: pytest.MonkeyPatch, pupils: list[tuple[str, ...]]) -> Growing:
+    """A growing table with 60 rows at the address db://pupils, and files wherever else."""
+    import hub_connector.sources
+
+    source = Growing([(*row, str(number)) for number, row in enumerate(pupils, 1)])
+    original = hub_connector.sources.open_source
+    monkeypatch.setattr(
+        hub_connector.sources,
+        "open_source",
+        lambda place, options=None: source if place == "db://pupils" else original(place, options),
+    )
+    return source
 
 
 @pytest.fixture

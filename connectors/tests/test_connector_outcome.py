@@ -106,3 +106,30 @@ def everything_but(department: Any, source: Path) -> list[tuple[Path, bytes]]:
     found = [(path, str(path).encode() + path.read_bytes()) for path in department.files() if path != source]
     assert len(found) > 4
     return found
+
+
+def test_a_journal_of_an_earlier_version_is_understood_and_a_damaged_one_is_named(
+    registered: Any, hub: Any, pupils: Any
+) -> None:
+    registered.write(pupils)
+    push(registered, "--wait")
+    journal = registered.home / ".hub-connector" / "journal.json"
+    document = json.loads(journal.read_text())
+    first = (
+        "id",
+        "dataset",
+        "contract_digest",
+        "mode",
+        "source_digest",
+        "source",
+        "created_at",
+        "state",
+        "sent",
+    )
+    kept = (*first, "refused", "sealing_key_id")
+    journal.write_text(json.dumps([{name: entry[name] for name in kept} for entry in document["deliveries"]]))
+    assert "delivered before" in push(registered)[1]
+    journal.write_text(journal.read_text()[:40])
+    status, _, complaint = push(registered)
+    assert status == 2
+    assert "The journal .hub-connector/journal.json cannot be read" in complaint

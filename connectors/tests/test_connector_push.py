@@ -137,7 +137,7 @@ def test_cut_at_any_step_the_same_command_goes_on_where_it_was(
     registered: Any, hub: Any, pupils: Any, before_storing: bool
 ) -> None:
     registered.write([*pupils, ("bad", "", "", "", "")])
-    hub.part_size = 900
+    hub.part_size = 500
     hub.cut_before_storing = before_storing
     for step in range(1000):
         # Let the connection live a little longer every time.
@@ -163,7 +163,7 @@ def test_after_a_cut_a_changed_source_replaces_what_was_not_through(
     registered: Any, hub: Any, pupils: Any
 ) -> None:
     registered.write(pupils)
-    hub.cut_at = 2
+    hub.part_size, hub.cut_at = 500, 2
     assert push(registered)[0] == 3
     hub.cut_at = None
     registered.write(pupils[:20])
@@ -172,7 +172,7 @@ def test_after_a_cut_a_changed_source_replaces_what_was_not_through(
     assert len(list((registered.home / ".hub-connector" / "outbox").iterdir())) == 0
 
 
-def test_after_a_cut_an_append_of_another_source_is_not_allowed_to_lose_the_first(
+def test_after_a_cut_an_append_is_sent_first_when_another_source_is_pushed(
     registered: Any, hub: Any, pupils: Any
 ) -> None:
     registered.write(pupils[:30])
@@ -180,13 +180,30 @@ def test_after_a_cut_an_append_of_another_source_is_not_allowed_to_lose_the_firs
     assert push(registered, "--mode", "append")[0] == 3
     hub.cut_at = None
     registered.write(pupils[30:])
+    status, said, _ = push(registered, "--mode", "append", "--wait")
+    assert status == 0
+    first, second = said.splitlines()
+    assert "what a cut had left behind delivered as" in first
+    assert "30 rows added; the dataset now has 30 rows" in first
+    assert "30 rows added; the dataset now has 60 rows" in second
+    assert [tables["rows"].num_rows for tables in hub.tables.values()] == [30, 30]
+
+
+def test_a_cut_delivery_that_cannot_be_sent_any_more_is_not_lost_in_silence(
+    registered: Any, hub: Any, pupils: Any
+) -> None:
+    registered.write(pupils[:30])
+    hub.cut_at = 1
+    assert push(registered, "--mode", "append")[0] == 3
+    hub.cut_at = None
+    for path in (registered.home / ".hub-connector" / "outbox").rglob("rows.parquet"):
+        path.unlink()
+    registered.write(pupils[30:])
     status, _, complaint = push(registered, "--mode", "append")
     assert status == 2
     assert "Push that source again first" in complaint
     assert not hub.tables
-    registered.write(pupils[:30])
-    assert push(registered, "--mode", "append")[0] == 0
-    assert hub.only()["rows"].num_rows == 30
+    assert push(registered, "--mode", "append", "--force")[0] == 0
 
 
 def test_a_delivery_whose_last_answer_was_lost_stands_in_nobodys_way(
@@ -262,7 +279,7 @@ def test_a_delivery_sealed_before_the_key_changed_is_sealed_anew(
     from hub_connector.keys import fingerprint
 
     registered.write(pupils)
-    hub.cut_at = 2
+    hub.part_size, hub.cut_at = 500, 2
     assert push(registered)[0] == 3
     hub.cut_at = None
     hub.new_sealing_key()

@@ -7,7 +7,9 @@ import click
 from .. import __version__
 from .ask import errors, status
 from .offline import check, infer
-from .send import push, run
+from .replay import replay
+from .run import run
+from .send import push
 from .setup import init, trust
 
 __all__ = ["cli"]
@@ -18,6 +20,7 @@ Start here:
   hub-connector check --contract attendance.yaml exports/attendance.csv
   hub-connector init --hub https://hub.example.gov.uk --code CODE
   hub-connector push --contract attendance.yaml exports/attendance.csv --wait
+  hub-connector errors last --rows mend.csv     # then mend them, and: hub-connector replay last mend.csv
 
 \b
 Exit status:
@@ -25,7 +28,7 @@ Exit status:
   1  done, and some rows are at fault
   2  cannot be read or used at all (file, contract, configuration, command line)
   3  the hub cannot be reached; nothing is lost, run the same command again
-  4  the hub, or the contract's threshold, refuses this delivery
+  4  held back here, or refused by the hub
 
 \b
 Environment:
@@ -51,5 +54,5 @@ def cli() -> None:
     """Check a department's datasets against their contracts, seal them, and push them to a JoinedUp Hub."""
 
 
-for command in (init, infer, check, push, run, status, errors, trust):
+for command in (init, infer, check, push, run, status, errors, replay, trust):
     cli.add_command(command)

@@ -69,30 +69,67 @@ def format_option(command: F) -> F:
 
 
 def source_options(command: F) -> F:
-    """How to read a CSV source, where detection gets it wrong; arrives as the argument `options`."""
+    """How to read a source, where detection gets it wrong; arrives as the argument `options`."""
     import functools
 
     @functools.wraps(command)
     def gathered(*args: Any, **values: Any) -> Any:
-        names = ("encoding", "delimiter", "quote", "escape", "header_row")
+        names = (
+            "encoding", "delimiter", "quote", "escape", "header_row", "sheet", "merged", "rows_path",
+        )  # fmt: skip
         given = {name: values.pop(name) for name in names}
-        return command(
-            *args, options={name: value for name, value in given.items() if value is not None}, **values
-        )
+        options = _named_options(values.pop("more_options"))
+        options |= {name: value for name, value in given.items() if value is not None}
+        return command(*args, options=options, **values)
 
     for option in (
         click.option(
-            "--header-row", type=click.IntRange(1), help="Which row is the header, blank lines not counted."
+            "--option",
+            "more_options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Databases and addresses: any option of the source, such as table=pupils; may be given often.",
+        ),
+        click.option("--rows-path", metavar="PATH", help="JSON, XML: where rows are, as a.b or export/row."),
+        click.option(
+            "--merged",
+            type=click.Choice(["first", "fill"]),
+            help="Spreadsheets: which of merged cells has their value.  [default: first]",
+        ),
+        click.option("--sheet", metavar="NAME", help="Spreadsheets: the sheet, by its name or number."),
+        click.option(
+            "--header-row",
+            type=click.IntRange(1),
+            help="Which row is the header: as a spreadsheet numbers it; in CSV, blank lines not counted.",
         ),
         click.option(
-            "--escape", metavar="CHAR", help="The character that takes the meaning off the next one."
+            "--escape", metavar="CHAR", help="CSV: the character that takes the meaning off the next one."
         ),
-        click.option("--quote", metavar="CHAR", help='The quotation mark, or none.  [default: "]'),
-        click.option("--delimiter", metavar="CHAR", help="What separates cells: a character, or its name."),
-        click.option("--encoding", help="Text encoding, such as utf-8 or cp1252."),
+        click.option("--quote", metavar="CHAR", help='CSV: the quotation mark, or none.  [default: "]'),
+        click.option(
+            "--delimiter", metavar="CHAR", help="CSV: what separates cells, a character or its name."
+        ),
+        click.option("--encoding", help="CSV, JSON, XML: text encoding, such as utf-8 or cp1252."),
     ):
         gathered = option(gathered)
     return gathered  # type: ignore[return-value]
+
+
+def _named_options(given: tuple[str, ...]) -> dict[str, object]:
+    """Options written NAME=VALUE; a dot in the name makes a table: headers.X-Key=env:TOKEN."""
+    found: dict[str, object] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        name = name.strip()
+        if not name or not equals:
+            # Not repeated: it may be a secret that was meant for another place.
+            raise click.UsageError("--option is written NAME=VALUE, for example --option table=pupils.")
+        table, dot, key = name.partition(".")
+        inner = found.setdefault(table, {}) if dot else found
+        if not isinstance(inner, dict) or (key if dot else name) in inner:
+            raise click.UsageError(f"--option {name} is given twice.")
+        inner[key if dot else name] = value
+    return found
 
 
 def as_json(value: object) -> None:

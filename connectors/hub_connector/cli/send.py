@@ -1,25 +1,25 @@
-"""Commands that send: `push` one source, `run` all that are configured."""
+"""The command that sends one dataset: `push`. What it makes of a dataset is also what `run` does."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..config import MODES, Config, DatasetConfig, load_config
-from ..errors import EXIT_CLEAN, EXIT_FAULTS, EXIT_REFUSED, ConfigError
+from ..errors import EXIT_CLEAN, EXIT_FAULTS, ConfigError
 from .options import as_json, config_option, contract_option, format_option, report_option, source_options
 
 if TYPE_CHECKING:
+    from ..jobs import Job
     from ..pushing import Pusher, Result
     from ..report import FaultReport
-    from ..running import Turn
 
-__all__ = ["push", "run"]
+__all__ = ["deliver", "known_as", "print_summary", "push", "reporter", "result_json"]
 
 
 @click.command(
@@ -28,6 +28,14 @@ Examples:
   hub-connector push schools.attendance --wait                # a dataset of the configuration
   hub-connector push --contract library:schools.attendance exports/attendance.csv
   hub-connector push --contract attendance.yaml exports/attendance.csv --wait --report faults.csv
+  hub-connector push --contract attendance.yaml leavers.csv --mode delete
+
+\b
+Modes:
+  full     the rows are the whole dataset and replace what the hub has
+  append   the rows are added
+  upsert   the rows are added, or replace those with the same primary key
+  delete   the rows with these primary keys are removed (the source needs the key's columns only)
 
 \b
 Run the same command again after a cut: it goes on where it stopped. Data that was delivered before is
@@ -35,19 +43,29 @@ recognised and not sent twice.
 
 \b
 Exit status: 0 delivered, 1 delivered with rows at fault, 2 cannot be read or used, 3 the hub cannot be
-reached (run it again), 4 refused by the hub or by the contract's threshold.
+reached (run it again), 4 held back, or refused by the hub.
 """
 )
 @config_option
 @contract_option(required=False)
-@click.option("--mode", type=click.Choice(MODES), help="What the rows do to the dataset.  [default: full]")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    help="What the rows do to the dataset.  [default: the configuration's, else full]",
+)
 @click.option("--wait/--no-wait", default=False, help="Stay until the hub has decided.")
 @click.option(
     "--timeout", type=click.IntRange(1), default=600, show_default=True, help="Seconds to wait with --wait."
 )
 @click.option("--again", is_flag=True, help="Send it also when the same data was delivered before.")
 @click.option(
-    "--force", is_flag=True, help="Send it also when the contract's threshold says it will be refused."
+    "--force",
+    is_flag=True,
+    help="Send it also when it would be held back: too many rows at fault, or far fewer rows than before.",
+)
+@click.option("--from-start", is_flag=True, help="Read a source with a watermark from its start this once.")
+@click.option(
+    "--keep-mark", is_flag=True, help="Go on from the mark although the source or the hub was changed."
 )
 @report_option
 @format_option
@@ -60,165 +78,170 @@ def push(config_path: Path, source: str, report: Path | None, style: str, **give
     sealed into the hub's quarantine; nothing is written in the clear.
     """
     from ..pushing import Pusher
+    from ..wording import code_of
     from .progress import Progress
 
     config = load_config(config_path)
     dataset = _meant(config, given["contract"], source, given["mode"], given["options"])
     wait = given["timeout"] if given["wait"] else 0
+    if given["from_start"] and given["keep_mark"]:
+        raise ConfigError("--from-start and --keep-mark say opposite things.", "Choose one of them.")
     with Progress(quiet=style == "json") as progress:
-        how = Pusher(config, again=given["again"], force=given["force"], wait=wait, watcher=progress)
-        result = _push(how, dataset, report)
+        how = Pusher(
+            config, again=given["again"], force=given["force"], from_start=given["from_start"],
+            keep_mark=given["keep_mark"], wait=wait, watcher=progress,
+        )  # fmt: skip
+        job, result = deliver(how, dataset, report)
+    if config.dataset(dataset.name) is not None:
+        _note(config, job, result)
     if style == "json":
-        as_json(_result_json(dataset, result))
+        as_json(result_json(job, result))
     else:
-        _print_result(dataset, result, report)
-    return _code(result)
+        _print_result(job, result, report)
+    return code_of(result)
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  hub-connector run --once        # every dataset of the configuration, one time; for cron or a task scheduler
-  hub-connector run               # stays, and pushes each dataset at its interval (every = "1d")
-"""
-)
-@config_option
-@click.option("--once", is_flag=True, help="Push every configured dataset one time and end.")
-@click.option("--wait/--no-wait", default=True, help="Stay with each until the hub has decided.")
-def run(config_path: Path, once: bool, wait: bool) -> int:
-    """Push the datasets of the configuration: once, or each at its own interval until stopped.
+def deliver(how: Pusher, dataset: DatasetConfig, report: Path | None = None) -> tuple[Job, Result]:
+    """Open a dataset's source and push it.
 
-    A dataset that fails does not keep the others from their turn. With --once the exit status is the highest of
-    all turns (see `push`).
+    Raises:
+        ConnectorError: as `pushing.push`.
     """
-    from ..pushing import Pusher
-    from ..running import Turn, run_forever, run_once
+    from ..checking import find_contract
+    from ..jobs import Job
+    from ..pushing import push as push_source
+    from ..sources import open_source
 
-    config = load_config(config_path)
-    how = Pusher(config, wait=600 if wait else 0)
+    contract = find_contract(dataset.contract)
+    mode = dataset.mode or _usual_mode(how.config, contract.id)
+    job = Job(
+        contract, open_source(dataset.source, dataset.options), mode, dataset.name,
+        location=known_as(dataset.source), options=dataset.options, contract_place=known_as(dataset.contract),
+        least_share=dataset.least_share,
+    )  # fmt: skip
+    return job, push_source(how, job, reporter(report))
 
-    def push_one(dataset: DatasetConfig) -> Turn:
-        result = _push(how, dataset, None)
-        return Turn(dataset.name, _code(result), _words(dataset, result))
 
-    if once:
-        return max(turn.code for turn in run_once(config, push_one, _tell))
-    stop: list[int] = []
-    previous = signal.signal(signal.SIGTERM, lambda number, _frame: stop.append(number))
-    try:
-        run_forever(config, push_one, _tell, stopped=lambda: bool(stop))
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    return EXIT_CLEAN
+def _note(config: Config, job: Job, result: Result) -> None:
+    """A push by hand that went well is a success for whoever watches the dataset, too."""
+    from datetime import UTC, datetime
+
+    from ..heartbeat import Heartbeat
+    from ..wording import code_of, result_words
+
+    if (code := code_of(result)) <= EXIT_FAULTS:
+        words = result_words(job.source.name, result)
+        Heartbeat(config.state).note(job.called, code, words, datetime.now(UTC))
+
+
+def known_as(place: str) -> str:
+    """A file's place as it can be found again from any folder; an address or a library's name as it is."""
+    path = Path(place)
+    return str(path.resolve()) if path.exists() else place
+
+
+def reporter(path: Path | None) -> Callable[[], AbstractContextManager[FaultReport]] | None:
+    """What opens the report of faults, None when none is wanted."""
+    from ..report import fault_report
+
+    return None if path is None else lambda: fault_report(path)
 
 
 def _meant(
     config: Config, contract: str | None, source: str, mode: str | None, options: dict[str, Any]
 ) -> DatasetConfig:
-    """The dataset that a command line means: a configured one by name or by its file, or one given in full."""
+    """The dataset that a command line means: a configured one by name or by its file, or one given in full.
+
+    An empty mode is still to be found out, see `_usual_mode`.
+    """
     known = config.dataset(source)
     if known is None and not contract:
         same = [item for item in config.datasets if Path(item.source) == Path(source).resolve()]
         known = same[0] if len(same) == 1 else None
+    if known is not None:
+        return replace(
+            known,
+            contract=contract or known.contract,
+            mode=mode or known.mode,
+            options={**known.options, **options},
+        )
     if contract:
-        return DatasetConfig(
-            contract, known.source if known else source, contract, mode or "full", None, options
-        )
-    if known is None:
-        raise ConfigError(
-            f"Which contract does {source} keep?",
-            "Say it with --contract, or add the dataset to the configuration and push it by its name.",
-        )
-    merged = {**known.options, **options}
-    return DatasetConfig(known.name, known.source, known.contract, mode or known.mode, known.every, merged)
-
-
-def _push(how: Pusher, dataset: DatasetConfig, report: Path | None) -> Result:
-    from ..checking import find_contract
-    from ..pushing import push as push_source
-    from ..report import fault_report
-    from ..sources import open_source
-
-    contract = find_contract(dataset.contract)
-    source = open_source(dataset.source, dataset.options)
-    opened: Callable[[], AbstractContextManager[FaultReport]] | None = None
-    if report is not None:
-        path = report
-
-        def opened() -> AbstractContextManager[FaultReport]:
-            return fault_report(path)
-
-    return push_source(how, contract, source, dataset.mode, opened)
-
-
-def _code(result: Result) -> int:
-    state = result.status.get("state")
-    if result.outcome == "held back" or state in ("refused", "failed"):
-        return EXIT_REFUSED
-    refused = result.status.get("rows", {}).get("refused") or (
-        result.summary.refused if result.summary else 0
+        return DatasetConfig("", source, contract, mode or "", None, options)
+    names = ", ".join(dataset.name for dataset in config.datasets)
+    raise ConfigError(
+        f"Which contract does {source} keep?",
+        "Say it with --contract, or add the dataset to the configuration and push it by its name"
+        + (f" (there are: {names})." if names else "."),
     )
-    return EXIT_FAULTS if refused else EXIT_CLEAN
 
 
-def _words(dataset: DatasetConfig, result: Result) -> str:
-    """What became of a push, in one or two lines."""
-    name = Path(dataset.source).name
-    if result.outcome == "held back":
-        return f"Not sent: the hub would refuse it. {result.reason[:1].upper()}{result.reason[1:]}."
-    status = result.status
-    short, state = result.delivery[:8], status.get("state", "")
-    begin = f"{name}: the same data was delivered before as {short}, nothing sent;" if result.outcome == "known" else (
-        f"{name} delivered as {short}{' (went on after a cut)' if result.resumed else ''};"
-    )  # fmt: skip
-    rows = status.get("rows") or {}
-    if state == "accepted":
-        version = status.get("version") or {}
-        aside = f", {rows['refused']:,} set aside" if rows.get("refused") else ""
-        return f"{begin} accepted as version {version.get('number', '?')}: {rows.get('accepted', 0):,} rows{aside}."
-    if state in ("refused", "failed"):
-        return f"{begin} {state} by the hub: {status.get('problem') or 'no reason was given'}"
-    return f"{begin} the hub has it and has not decided yet (hub-connector status {short})."
+def _usual_mode(config: Config, contract_id: str) -> str:
+    """The mode of a file that was given without one: full, unless this dataset is usually changed in part.
+
+    Raises:
+        ConfigError: when replacing the whole dataset would be a surprise.
+    """
+    usual = config.dataset(contract_id)
+    if usual is None or usual.mode == "full":
+        return "full"
+    raise ConfigError(
+        f"The configuration delivers {contract_id} in mode {usual.mode}; without a mode this file would replace the "
+        "whole dataset.",
+        f"Say --mode {usual.mode}, or --mode full if that is what you mean.",
+    )
 
 
-def _print_result(dataset: DatasetConfig, result: Result, report: Path | None) -> None:
-    from ..checking import find_contract
+def print_summary(job: Job, result: Result) -> None:
+    """What the check found, when there is something to say."""
     from ..report import summary_text
 
     summary = result.summary
-    if summary is not None and not summary.clean:
-        text = summary_text(find_contract(dataset.contract), Path(dataset.source).name, summary)
-        click.echo(
-            text.rpartition("\n")[0]
-        )  # the last line says what the hub would do; the next says what it did
-    click.echo(_words(dataset, result))
+    if summary is None:
+        return
+    if not summary.clean:
+        # The last line says what the hub would do; what it did comes after.
+        click.echo(summary_text(job.contract, job.source.name, summary).rpartition("\n")[0])
+    else:
+        for warning in summary.warnings:
+            click.echo(f"note: {warning}")
+
+
+def _print_result(job: Job, result: Result, report: Path | None) -> None:
+    from ..wording import code_of, result_words
+
+    print_summary(job, result)
+    click.echo(result_words(job.source.name, result))
+    summary = result.summary
     if report is not None and summary is None:
         click.echo(
             f"Nothing was checked this time, so {report} was not written: hub-connector errors DELIVERY"
         )
-    elif report is None and _code(result) != EXIT_CLEAN:
-        where = f"hub-connector errors {result.delivery[:8]}" if result.delivery else "--report faults.csv"
-        click.echo(f"Row by row: {where}")
+    elif (
+        report is None
+        and code_of(result) != EXIT_CLEAN
+        and (result.delivery or (summary and summary.refused))
+    ):
+        short = result.delivery[:8]
+        click.echo(
+            f"Row by row: hub-connector errors {short}" if short else "Row by row: --report faults.csv"
+        )
+        if result.status.get("state") == "accepted":
+            click.echo(f"To mend them: hub-connector errors {short} --rows mend.csv")
 
 
-def _result_json(dataset: DatasetConfig, result: Result) -> dict[str, Any]:
-    from ..checking import find_contract
+def result_json(job: Job, result: Result) -> dict[str, Any]:
+    """A push as plain values."""
     from ..report import summary_json
 
-    contract = find_contract(dataset.contract)
     summary = result.summary
     return {
+        "dataset": job.called,
+        "mode": job.mode,
         "outcome": result.outcome,
         "delivery": result.delivery or None,
         "resumed": result.resumed,
         "reason": result.reason or None,
         "status": result.status or None,
-        "check": summary_json(contract, Path(dataset.source).name, summary) if summary else None,
+        "check": summary_json(job.contract, job.source.name, summary) if summary else None,
+        "earlier": [{"delivery": item.delivery, "status": item.status or None} for item in result.earlier],
     }
-
-
-def _tell(turn: Turn) -> None:
-    from datetime import datetime
-
-    moment = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    click.echo(f"{moment}  {turn.dataset}  [{turn.code}] {turn.words}")

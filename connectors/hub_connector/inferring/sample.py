@@ -65,6 +65,8 @@ def take_sample(source: Source, most_rows: int) -> Sample:
     """
     from hub_schemas.cells import WHITE
 
+    from ..rendering import as_text
+
     reading = source.read()
     columns: list[list[str]] = [[] for _ in reading.columns]
     rows, spoilt, whole = 0, 0, True
@@ -72,7 +74,7 @@ def take_sample(source: Source, most_rows: int) -> Sample:
         if rows >= most_rows:
             whole = False
             break
-        take = batch.table.slice(0, most_rows - rows)
+        take = as_text(batch.table.slice(0, most_rows - rows))
         whole = take.num_rows == batch.table.num_rows
         rows += take.num_rows
         odd = {

@@ -7,7 +7,16 @@ its own.
 
 from __future__ import annotations
 
-from .base import Batch, Reading, Recognise, Source, Spoilt
+from .base import Batch, Incremental, Reading, Recognise, Source, Spoilt
 from .registry import ENTRY_POINT_GROUP, open_source
 
-__all__ = ["ENTRY_POINT_GROUP", "Batch", "Reading", "Recognise", "Source", "Spoilt", "open_source"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "Batch",
+    "Incremental",
+    "Reading",
+    "Recognise",
+    "Source",
+    "Spoilt",
+    "open_source",
+]

@@ -94,7 +94,7 @@ def find_head(
     """
     text = sample.decode(errors="replace")
     start = 0
-    if given is None and text[:4].lower() == "sep=" and len(text.splitlines()[0]) == 5:
+    if given is None and text[:4].lower() == "sep=" and _is_separator(text.splitlines()[0][4:], quote):
         # Excel writes this line for itself; it is no data.
         given = Dialect(text[4], quote)
         start = text.index("\n") + 1 if "\n" in text else len(text)
@@ -115,6 +115,11 @@ def find_head(
             f"{name} is empty: it has no header and no rows.", "Export it again with its column names."
         )
     return best[1], best[2]
+
+
+def _is_separator(sign: str, quote: str | None) -> bool:
+    """Whether a sign can stand between cells."""
+    return len(sign) == 1 and sign.isascii() and not sign.isalnum() and sign not in "\r\n\0" and sign != quote
 
 
 def _with_space(dialect: Dialect, text: str, given: bool) -> Dialect:

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from ..errors import SourceError
 
-__all__ = ["BLOCK", "Encoding", "checked_encoding", "detect_encoding", "utf8_blocks"]
+__all__ = ["BLOCK", "Encoding", "checked_encoding", "detect_encoding", "is_utf8", "utf8_blocks"]
 
 #: Bytes read at a time.
 BLOCK: Final = 1 << 20
@@ -37,6 +37,8 @@ _OTHER_KINDS: Final = (
     (b"\x1f\x8b", "a gzip file"),
     (b"SQLite format 3", "an SQLite database"),
 )
+#: How codecs begin in which every byte is a sign of its own and those of ASCII are what they are there.
+_ONE_BYTE: Final = ("cp125", "iso8859-", "koi8-")
 _SAMPLE_BYTES: Final = 64 * 1024
 _SAMPLE_LINES: Final = 500
 #: What western text holds beyond ASCII: accented letters, pounds, euros, quotation marks and dashes of an office
@@ -153,31 +155,32 @@ class _Survey:
     """Counts over a whole file, in one pass: is it UTF-8, and if not, what do its odd places look like."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._cut = b""  # the first bytes of a sign that goes on in the next block
         self._bad = 0
         self._good = 0
         self._sample = bytearray()
 
     def feed(self, block: bytes) -> None:
-        if not block.isascii():
-            if len(self._sample) < _SAMPLE_BYTES:
-                self._sample += _lines_beyond_ascii(block) or block
-            self._count(self._decoder.decode(block))
-        elif self._decoder.getstate()[0]:
-            self._count(self._decoder.decode(block))
+        if block.isascii() and not self._cut:
+            return
+        if len(self._sample) < _SAMPLE_BYTES and not block.isascii():
+            self._sample += _lines_beyond_ascii(block) or block
+        text = self._cut + block
+        whole = _whole_signs(text)
+        self._cut = text[whole:]
+        self._count(text[:whole] if self._cut else text)
 
-    def _count(self, text: str) -> None:
-        try:
-            text.encode()  # fails at the first escaped byte
+    def _count(self, text: bytes) -> None:
+        if is_utf8(text):
             self._good += not text.isascii()
-        except UnicodeEncodeError:
-            beyond = re.findall(r"[^\x00-\x7f]", text)
-            bad = sum("\udc80" <= sign <= "\udcff" for sign in beyond)
-            self._bad += bad
-            self._good += len(beyond) - bad
+            return
+        beyond = re.findall(r"[^\x00-\x7f]", text.decode(errors="surrogateescape"))
+        bad = sum("\udc80" <= sign <= "\udcff" for sign in beyond)
+        self._bad += bad
+        self._good += len(beyond) - bad
 
     def verdict(self, name: str) -> Encoding:
-        self._count(self._decoder.decode(b"", True))
+        self._count(self._cut)
         if not self._bad:
             return Encoding("utf-8")
         if self._good > self._bad:
@@ -189,6 +192,28 @@ class _Survey:
                 "Say it with --encoding, or save the file as UTF-8.",
             )
         return Encoding(guess, guessed=True)
+
+
+def _whole_signs(text: bytes) -> int:
+    """Where UTF-8 is to be cut so that no sign is cut: before a last sign that lacks bytes, else at the end."""
+    for back in range(1, min(4, len(text) + 1)):
+        first = text[-back]
+        if first & 0xC0 != 0x80:
+            width = 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2 if first >= 0xC0 else 1
+            return len(text) - back if width > back else len(text)
+    return len(text)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether all of it is UTF-8. Arrow looks at many bytes at once and, unlike decoding, makes nothing."""
+    import pyarrow as pa
+
+    ends = pa.array([0, len(text)], pa.int64()).buffers()[1]
+    try:
+        pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(text)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _guess(sample: bytes) -> str | None:
@@ -221,9 +246,11 @@ def utf8_blocks(stream: BinaryIO, encoding: Encoding, name: str) -> Iterator[byt
             yield block
         return
     decoder = codecs.getincrementaldecoder(encoding.codec)("replace" if encoding.damaged else "strict")
+    single = encoding.codec.startswith(_ONE_BYTE)
     try:
         while block := stream.read(BLOCK):
-            yield decoder.decode(block).encode()
+            ascii_only = block.isascii() and (single or (encoding.damaged and not decoder.getstate()[0]))
+            yield block if ascii_only else decoder.decode(block).encode()
         yield decoder.decode(b"", True).encode()
     except UnicodeError as error:
         # The text of the error would show bytes of the file; its kind is enough.

@@ -1,26 +1,27 @@
 """Delimited text to batches of text columns, with memory bounded by the size of a chunk.
 
-Text is cut into chunks at the ends of records. A chunk that keeps RFC 4180 goes through Arrow's reader, which is
-strict about the number of cells; a chunk with rows of another width goes through Python's `csv` record by record;
-and where quotation marks stand in the middle of cells, so that ends of records can only be found by reading on,
-`csv` reads the rest of the file. All three ways give the same cells.
+Text is cut into chunks at the ends of records (`_quotes.py`). A chunk goes through Arrow's reader, which sets rows of
+another width apart; a chunk that Arrow cannot read, or that has too many such rows, goes through Python's `csv`, and
+so does a dialect that RFC 4180 does not know. All ways give the same cells. A thread of its own reads ahead.
 """
 
 from __future__ import annotations
 
 import csv
-import re
-import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from ..errors import SourceError
+from ._ahead import ahead
 from ._dialect import FIELD_LIMIT, Dialect
+from ._encoding import is_utf8
+from ._quotes import END, Quotes
 from .base import Batch, Spoilt
 
 __all__ = ["CHUNK", "read_records"]
@@ -29,9 +30,8 @@ __all__ = ["CHUNK", "read_records"]
 CHUNK: Final = 8 * 1024 * 1024
 _SLOW_ROWS: Final = 50_000
 _REPLACEMENT: Final = "\ufffd"
-#: Stands after the last line; no text holds it by chance.
-# No NUL in it: csv drops those inside quotation marks before Python 3.11.4. Random, so that no file can hold it.
-_END: Final = f"end of source {secrets.token_hex(16)}"
+#: Rows of another width in a chunk beyond which Arrow is no faster than `csv`.
+_FEW: Final = 1000
 
 
 def read_records(
@@ -56,28 +56,7 @@ def read_records(
     Raises:
         SourceError: when the rest of the file cannot be cut into records at all.
     """
-    reader = _Reader(dialect, tuple(columns), name, damaged, chunk)
-    pending, enough = bytearray(), chunk
-    source = iter(blocks)
-    for block in source:
-        pending += block
-        if len(pending) < enough:
-            continue
-        cut = reader.boundary(pending)
-        if cut == 0:
-            if enough == chunk:
-                enough += FIELD_LIMIT
-                continue
-            yield from reader.slowly(chain([bytes(pending)], source))
-            return
-        ready, pending, enough = bytes(pending[:cut]), pending[cut:], chunk
-        if not reader.well_quoted(ready):
-            yield from reader.slowly(chain([ready, bytes(pending)], source))
-            return
-        yield from reader.chunk(ready)
-    if pending:
-        rest = bytes(pending)
-        yield from reader.chunk(rest) if reader.well_quoted(rest) else reader.slowly([rest])
+    return ahead(_Reader(dialect, tuple(columns), name, damaged, chunk).batches(blocks))
 
 
 class _Reader:
@@ -88,94 +67,114 @@ class _Reader:
     ) -> None:
         self.dialect, self.columns, self.name, self.damaged, self.size = dialect, columns, name, damaged, size
         self.row = 0
-        self._quote = dialect.quote.encode() if dialect.quote else None
-        self._well_quoted = _quoting(dialect)
 
-    def boundary(self, text: bytearray) -> int:
-        """Byte after the last end of a record that can be seen, 0 when there is none."""
-        end = text.rfind(b"\n") + 1
-        if end == 0 and b"\n" not in text:
-            # Lines that end with a carriage return alone; the very last byte may be half of a CR LF.
-            end = text.rfind(b"\r", 0, len(text) - 1) + 1
-        if self._quote is None:
-            return end
-        inside = text.count(self._quote, 0, end) % 2
-        while end and inside:
-            # All line ends after the last quotation mark are inside as well: go on before it.
-            before = text.rfind(b"\n", 0, text.rfind(self._quote, 0, end)) + 1
-            inside ^= text.count(self._quote, before, end) % 2
-            end = before
-        return end
-
-    def well_quoted(self, text: bytes) -> bool:
-        """Whether quotation marks stand only around whole cells, doubled within; then parity finds records."""
+    def batches(self, blocks: Iterable[bytes]) -> Generator[Batch, None, None]:
+        """All batches, in their order."""
+        source = iter(blocks)
         if not self.dialect.plain:
-            return False
-        if self._quote is None or self._quote not in text:
-            return True
-        return self._well_quoted.fullmatch(text) is not None
+            yield from self.slowly(source)
+            return
+        quotes, enough, last = Quotes(self.dialect), self.size, False
+        pending: list[bytes] = []
+        while not last:
+            block = next(source, b"")
+            last = not block
+            pending.append(block)
+            if not last and sum(map(len, pending)) < enough:
+                continue
+            text = b"".join(pending)
+            try:
+                ready, length = quotes.whole_records(text, last=last)
+            except (UnicodeDecodeError, csv.Error):
+                ready, length = b"", 0
+            if length:
+                yield from self.chunk(ready)
+            elif not last and enough == self.size:
+                enough += FIELD_LIMIT
+                pending = [text]
+                continue
+            if length == 0 or (last and length < len(text)):
+                # No end of a record in sight: read on one by one, to find it or to say in which row it should be.
+                yield from self.slowly(chain([text[length:]], source))
+                return
+            pending, enough = [text[length:]], self.size
 
     def chunk(self, text: bytes) -> Iterator[Batch]:
-        """A chunk of whole records: by Arrow where every row fits the header, else by `csv`."""
-        if not text.startswith(b"\xef\xbb\xbf"):  # Arrow would take these three for a mark and drop them
+        """A chunk of whole records: by Arrow where most rows fit the header, else by `csv`."""
+        # Arrow would take these three bytes for a mark and drop them.
+        if not text.startswith(b"\xef\xbb\xbf") and is_utf8(text):
             try:
-                table = self._arrow(text)
+                table, others = self._arrow(text)
             except pa.ArrowInvalid:
                 pass
             else:
-                if table.num_rows:
-                    yield self._checked(table)
+                if table.num_rows or others:
+                    yield self._checked(table, others, text)
                 return
         yield from self._batches(self.dialect.reader(_lines([text], self.name)))
 
     def slowly(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
         """Everything from here on, record by record."""
-        lines = chain(_lines(blocks, self.name), ["\n", _END])
+        lines = chain(_lines(blocks, self.name), ["\n", END])
         yield from self._batches(_before_end(self.dialect.reader(lines), self))
 
-    def _arrow(self, text: bytes) -> pa.Table:
-        quoted = self._quote is not None and self._quote in text
-        return arrow_csv.read_csv(
+    def _arrow(self, text: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
+        """(rows that fit the header, the others as the place each has in the chunk, from 1, and its text)."""
+        others: list[tuple[int, str]] = []
+
+        def other_width(row: arrow_csv.InvalidRow) -> str:
+            others.append((row.number, row.text))
+            return "error" if len(others) > _FEW and 2 * len(others) > row.number else "skip"
+
+        names = [str(index) for index in range(len(self.columns))]
+        table = arrow_csv.read_csv(
             pa.BufferReader(text),
+            # One block, so that rows are counted and columns come in one piece; batches go on side by side anyway.
             read_options=arrow_csv.ReadOptions(
-                column_names=[str(index) for index in range(len(self.columns))],
-                block_size=max(1 << 16, len(text) if quoted else len(text) // 4),
+                column_names=names, block_size=len(text) + 1, use_threads=False
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=self.dialect.delimiter,
                 quote_char=self.dialect.quote or False,
-                newlines_in_values=quoted,
+                newlines_in_values=True,
+                invalid_row_handler=other_width,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                column_types={str(index): pa.string() for index in range(len(self.columns))},
+                check_utf8=False,  # it is
+                column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=False,
             ),
-        ).rename_columns(list(self.columns))
-
-    def _checked(self, table: pa.Table) -> Batch:
-        first = self.row + 1
-        self.row += table.num_rows
-        if self.damaged:
-            marks = [pc.match_substring(column, _REPLACEMENT) for column in table.columns]
-            bad = marks[0]
-            for mark in marks[1:]:
-                bad = pc.or_(bad, mark)
-            if pc.any(bad).as_py():
-                return self._without(table, bad.to_pylist(), first)
-        return Batch(table, first)
-
-    def _without(self, table: pa.Table, bad: list[bool], first: int) -> Batch:
-        """The batch with the rows that hold unreadable bytes set apart."""
-        spoilt = tuple(
-            self._unreadable(
-                first + index, tuple(str(cell) for cell in table.slice(index, 1).to_pylist()[0].values())
-            )
-            for index, is_bad in enumerate(bad)
-            if is_bad
         )
-        mask, nothing = pa.array(bad), pa.scalar(None, pa.string())
-        blanked = [pc.if_else(mask, nothing, column) for column in table.columns]
-        return Batch(pa.table(blanked, names=table.column_names), first, spoilt)
+        return table.rename_columns(list(self.columns)), others
+
+    def _checked(self, table: pa.Table, others: list[tuple[int, str]], text: bytes) -> Batch:
+        """The batch of a chunk: rows of another width in their places, and rows that could not be read set apart."""
+        first, width = self.row + 1, table.num_rows + len(others)
+        self.row += width
+        bad = np.zeros(width, dtype=np.bool_)
+        spoilt = [self._other_width(first + place - 1, row) for place, row in others]
+        if others:
+            bad[[place - 1 for place, _ in others]] = True
+            table = table.take(pa.array(np.cumsum(~bad) - 1, mask=bad))
+        if self.damaged and _REPLACEMENT.encode() in text:
+            unreadable = np.zeros(width, dtype=np.bool_)
+            for column in table.columns:
+                found = pc.match_substring(column, _REPLACEMENT).fill_null(False)
+                unreadable |= found.to_numpy()
+            rows = table.filter(pa.array(unreadable)).to_pydict().values()
+            numbers = (first + np.flatnonzero(unreadable)).tolist()
+            spoilt += [
+                self._unreadable(row, cells)
+                for row, cells in zip(numbers, zip(*rows, strict=True), strict=True)
+            ]
+            nothing, mask = pa.scalar(None, pa.string()), pa.array(unreadable)
+            if numbers:
+                blanked = [pc.if_else(mask, nothing, column) for column in table.columns]
+                table = pa.table(blanked, names=table.column_names)
+        return Batch(table, first, tuple(sorted(spoilt, key=lambda entry: entry.row)), sound=True)
+
+    def _other_width(self, row: int, text: str) -> Spoilt:
+        return self._width_problem(row, next(self.dialect.reader(iter([text]))))
 
     def _batches(self, records: Iterator[list[str]]) -> Iterator[Batch]:
         blank = [None] * len(self.columns)
@@ -203,30 +202,22 @@ class _Reader:
                 yield Batch(pa.table(arrays, names=list(self.columns)), first, tuple(spoilt))
 
     def _problem(self, cells: list[str]) -> Spoilt | None:
-        wanted, found = len(self.columns), len(cells)
-        if found != wanted:
-            rule = "missing-cell" if found < wanted else "extra-cell"
-            message = (
-                f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
-            )
-            return Spoilt(self.row, tuple(cells), rule, message)
+        if len(cells) != len(self.columns):
+            return self._width_problem(self.row, cells)
         if self.damaged and any(_REPLACEMENT in cell for cell in cells):
             return self._unreadable(self.row, tuple(cells))
         return None
+
+    def _width_problem(self, row: int, cells: list[str]) -> Spoilt:
+        wanted, found = len(self.columns), len(cells)
+        rule = "missing-cell" if found < wanted else "extra-cell"
+        message = f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
+        return Spoilt(row, tuple(cells), rule, message)
 
     def _unreadable(self, row: int, cells: tuple[str, ...]) -> Spoilt:
         return Spoilt(
             row, cells, "encoding-error", "the row has bytes that are not UTF-8; save the file as UTF-8"
         )
-
-
-def _quoting(dialect: Dialect) -> re.Pattern[bytes]:
-    """Text in which every opening mark follows a delimiter, line end or mark, and every closing one precedes one."""
-    quote = re.escape((dialect.quote or '"').encode())
-    edge = b"[" + re.escape(dialect.delimiter.encode()) + b"\r\n" + quote + b"]"
-    plain, opening, closing = b"[^%b]*+" % quote, rb"(?:(?<=%b)|\A)" % edge, rb"(?=%b|\Z)" % edge
-    cell = quote + plain + quote
-    return re.compile(b"(?:" + plain + opening + cell + closing + b")*+" + plain)
 
 
 def _before_end(records: Iterator[list[str]], reader: _Reader) -> Iterator[list[str]]:
@@ -237,9 +228,9 @@ def _before_end(records: Iterator[list[str]], reader: _Reader) -> Iterator[list[
     """
     ended = False
     for cells in records:
-        ended = cells == [_END]
+        ended = cells == [END]
         if not ended:
-            if cells and cells[-1].endswith(_END):
+            if cells and cells[-1].endswith(END):
                 raise _unending(reader.name, reader.row)
             yield cells
     if not ended:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigError, SourceError
 from ._dialect import NAMES, Dialect, Head, find_head
-from ._encoding import BLOCK, Encoding, checked_encoding, detect_encoding, utf8_blocks
-from .base import Batch, Reading, Recognise, Update
+from ._encoding import Encoding, checked_encoding, detect_encoding, utf8_blocks
+from ._file import BlobSource, column_labels
+from ._options import known_only, whole_number
+from .base import Batch, Reading, Recognise
+from .blob import Blob
 
-__all__ = ["OPTIONS", "SUFFIXES", "DelimitedSource", "open_delimited"]
+__all__ = ["OPTIONS", "DelimitedSource", "open_delimited"]
 
-#: File extensions read as delimited text; a file with none is tried as well.
-SUFFIXES: Final = (".csv", ".tsv", ".tab", ".txt", ".psv", ".ssv", ".dat", "")
 #: What can be said about a file, and what each option means.
 OPTIONS: Final = {
     "encoding": "text encoding, for example utf-8 or cp1252",
@@ -29,20 +28,14 @@ OPTIONS: Final = {
 _SAMPLE: Final = 256 * 1024
 
 
-def open_delimited(location: str, options: Mapping[str, object]) -> DelimitedSource | None:
-    """A file of delimited text, or None when the location has another file extension or is an address.
+def open_delimited(blob: Blob, options: Mapping[str, object]) -> DelimitedSource:
+    """A file of delimited text.
 
     Raises:
         ConfigError: when an option is unknown or has no sense.
-        SourceError: when there is no such file.
+        SourceError: when there is no such text encoding.
     """
-    path = Path(location)
-    if "://" in location or path.suffix.lower() not in SUFFIXES:
-        return None
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise SourceError(f"{location} {what}.", "Give the path of the exported file.")
-    return DelimitedSource(path, _checked_options(options))
+    return DelimitedSource(blob, _checked_options(options))
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,7 @@ class _Options:
 
 
 def _checked_options(options: Mapping[str, object]) -> _Options:
-    for name in options:
-        if name not in OPTIONS:
-            raise ConfigError(f"CSV sources have no option {name!r}.", f"They have: {', '.join(OPTIONS)}.")
+    known_only(options, OPTIONS, "CSV")
     quote = _character(options.get("quote", '"'), "quote")
     escape = _character(options.get("escape", "none"), "escape")
     delimiter = options.get("delimiter")
@@ -65,9 +56,7 @@ def _checked_options(options: Mapping[str, object]) -> _Options:
     )
     if dialect is None and escape is not None:
         raise ConfigError("An escape character needs to know the delimiter as well.", "Add --delimiter.")
-    row = options.get("header_row")
-    if row is not None and (isinstance(row, bool) or not isinstance(row, int) or row < 1):
-        raise ConfigError("header_row is a whole number from 1.", "1 is the first row that is not blank.")
+    row = whole_number(options, "header_row", "1 is the first row that is not blank.")
     encoding = options.get("encoding")
     return _Options(checked_encoding(str(encoding)) if encoding is not None else None, dialect, quote, row)
 
@@ -87,12 +76,11 @@ def _character(value: object, name: str) -> str | None:
     return text
 
 
-class DelimitedSource:
+class DelimitedSource(BlobSource):
     """A file of delimited text. Reading it twice is fine; each reading opens it anew."""
 
-    def __init__(self, path: Path, options: _Options) -> None:
-        self.path = path
-        self.name = path.name
+    def __init__(self, blob: Blob, options: _Options) -> None:
+        super().__init__(blob, options)
         self._options = options
 
     def read(self, recognise: Recognise | None = None) -> Reading:
@@ -113,36 +101,26 @@ class DelimitedSource:
         dialect, head = find_head(
             bytes(sample[:_SAMPLE]), options.dialect, options.quote, options.header_row, recognise, self.name
         )
-        columns = _labels(head.columns, self.name)
+        columns = column_labels(head.columns, self.name)
         return Reading(
             columns,
             _notes(encoding, dialect, head),
             self._batches(chain(taken, blocks), encoding, dialect, head, columns),
         )
 
-    def fingerprint(self, update: Update) -> None:
-        """The bytes of the file, and how they are to be read."""
-        update(repr(self._options).encode() + b"\n")
-        try:
-            with self.path.open("rb") as stream:
-                while block := stream.read(BLOCK):
-                    update(block)
-        except OSError as error:
-            raise self._unreadable(error) from None
-
     def _detect(self) -> Encoding:
-        try:
-            with self.path.open("rb") as stream:
+        with self.blob.open() as stream:
+            try:
                 return detect_encoding(stream, self.name)
-        except OSError as error:
-            raise self._unreadable(error) from None
+            except OSError as error:
+                raise self._unreadable(error) from None
 
     def _blocks(self, encoding: Encoding) -> Iterator[bytes]:
-        try:
-            with self.path.open("rb") as stream:
+        with self.blob.open() as stream:
+            try:
                 yield from utf8_blocks(stream, encoding, self.name)
-        except OSError as error:
-            raise self._unreadable(error) from None
+            except OSError as error:
+                raise self._unreadable(error) from None
 
     def _unreadable(self, error: OSError) -> SourceError:
         return SourceError(
@@ -169,26 +147,6 @@ def _skip(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
             continue
         yield block[count:] if count else block
         count = 0
-
-
-def _labels(cells: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The header's names without blanks around them. Nameless columns beyond the first get their place as name.
-
-    Raises:
-        SourceError: when a name stands twice.
-    """
-    labels = [cell.strip() for cell in cells]
-    twice = [label for label, count in Counter(labels).items() if count > 1 and label]
-    if twice:
-        named = "; ".join(f"{label!r:.60} {labels.count(label)} times" for label in twice[:5])
-        raise SourceError(
-            f"The header of {name} has a column name more than once: {named}.",
-            "Give each column its own name in the export. If this is not the header, say which row is: --header-row.",
-        )
-    nameless = [index for index, label in enumerate(labels) if not label]
-    for index in nameless[1:]:
-        labels[index] = f"(column {index + 1})"
-    return tuple(labels)
 
 
 def _notes(encoding: Encoding, dialect: Dialect, head: Head) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ def open_source(location: str, options: Mapping[str, object] | None = None) -> S
 
     Args:
         location: as given on the command line or in the configuration.
-        options: how to read it (for CSV: encoding, delimiter, quote, header_row); what is left out is detected.
+        options: how to read it (for CSV: encoding, delimiter, quote, header_row); every format has its own, and what
+            is left out is detected.
 
     Raises:
         ConfigError: when an option is not known or has no sense.
@@ -31,15 +32,18 @@ def open_source(location: str, options: Mapping[str, object] | None = None) -> S
         source = opener(location, dict(options or {}))
         if source is not None:
             return source
+    # An address may hold a password or a token: they stand before the @ and after the question mark.
+    shown = location.partition("?")[0].rpartition("@")[2] if "://" in location else location
     raise SourceError(
-        f"{location} is not a kind of source this connector knows.",
-        "It reads CSV and TSV files. Other kinds can be installed as plugins; "
-        "an export saved as CSV (UTF-8) works today.",
+        f"{shown} is not a kind of source this connector knows.",
+        "It reads files of CSV, Excel, OpenDocument, JSON, XML and Parquet, also packed as .gz or .zip; on this "
+        "machine, or at sftp://, s3:// and https:// addresses; APIs at rest+https://; and databases such as "
+        "sqlite:///FILE or postgresql+psycopg://. Other kinds can be installed as plugins.",
     )
 
 
 def _openers() -> Iterator[Opener]:
-    """Installed kinds first, so that a plugin can take over a file extension; the built-in kind last."""
+    """Installed kinds first, so that a plugin can take over a file extension; the built-in ones last."""
     from importlib.metadata import entry_points
 
     for point in entry_points(group=ENTRY_POINT_GROUP):
@@ -50,6 +54,8 @@ def _openers() -> Iterator[Opener]:
                 f"The source plugin {point.name!r} cannot be loaded ({type(error).__name__}: {error}).",
                 f"Repair or uninstall the distribution that provides {point.value}.",
             ) from error
-    from .delimited import open_delimited
+    from .formats import open_file
+    from .places import OPENERS
 
-    yield open_delimited
+    yield from OPENERS
+    yield open_file
