@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = chosen.names or list(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    scale = Scale(chosen.rows, chosen.people, chosen.entries, chosen.repeats)
+    scale = Scale(chosen.rows, chosen.people, chosen.entries, chosen.repeats, chosen.keys)
     from benchmarks.measure import machine
     from hub.logs import configure_logs
 
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         ("people", 100, "people of the synthetic borough"),
         ("entries", 10, "entries of the audit log that is verified"),
         ("repeats", 1, "measured turns of each task"),
+        ("keys", 10, "keys that are rotated"),
     ):
         value = getattr(usual, name)
         parser.add_argument(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from hub.vault.keyring import Keyring
+    from hub_schemas import Contract
 
 __all__ = ["run"]
 
@@ -156,13 +157,13 @@ def checker(path: str) -> int:
     return refused
 
 
-def connector(path: str) -> int:
+def connector(path: str, agreed: Contract | None = None) -> int:
     """What `hub-connector check` does: detect, read in bounded memory, check, count and explain."""
     from hub_connector.checking import Summary, check_source
     from hub_connector.sources import open_source
 
     summary = Summary()
-    for _ in check_source(sample.contract(), open_source(path), summary):
+    for _ in check_source(agreed or sample.contract(), open_source(path), summary):
         pass
     return summary.refused
 

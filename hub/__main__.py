@@ -18,13 +18,16 @@ _COMMANDS = {
     "orgs": ("hub.cli.registry:orgs", "Organisations."),
     "users": ("hub.cli.registry:users", "People with local accounts."),
     "clients": ("hub.cli.registry:clients", "Connectors and other machine clients."),
-    "contracts": ("hub.cli.data:contracts", "The contract library."),
+    "contracts": ("hub.cli.contracts:contracts", "Contracts: the library, what is published, and changes."),
     "datasets": ("hub.cli.data:datasets", "Datasets and versions."),
     "link": ("hub.cli.data:link", "Link people and households now."),
     "agreements": ("hub.cli.analysis:agreements", "Data sharing agreements."),
     "plugins": ("hub.cli.analysis:plugins", "Analytics plugins."),
     "runs": ("hub.cli.analysis:runs", "Runs of plugins."),
     "releases": ("hub.cli.analysis:releases", "Results and their release."),
+    "keys": ("hub.cli.keys:keys", "Keys: list, rotate, shred."),
+    "backup": ("hub.cli.keys:backup", "Copy database and files while the hub serves."),
+    "restore": ("hub.cli.keys:restore", "Bring a backup back and check it."),
     "audit": ("hub.cli.data:audit", "The audit log: verify, seal."),
 }
 
@@ -62,6 +65,12 @@ def _work(settings: Any) -> None:
     work(settings)
 
 
+def _restore_hub(settings: Any, *args: Any, **options: Any) -> Any:
+    from hub.app import restore_hub
+
+    return restore_hub(settings, *args, **options)
+
+
 @click.group(
     cls=LazyGroup,
     lazy=_COMMANDS,
@@ -73,7 +82,7 @@ def _work(settings: Any) -> None:
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """A hub through which public bodies share data safely and turn it into help for citizens."""
-    ctx.obj = Composition(_load_settings, _init_hub, _open_hub, _serve, _work)
+    ctx.obj = Composition(_load_settings, _init_hub, _open_hub, _serve, _work, _restore_hub)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, Conflict
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from hub.config import Settings
+    from hub.intake.limited import Examiner
+    from hub.intake.uploads import UploadReader
     from hub.runs.sandbox import Sandbox
+    from hub.storage.database import Database
+    from hub.vault.keyring import Keyring
     from hub.workflows.hub import Hub
 
-__all__ = ["create_app", "init_hub", "open_hub", "serve", "work"]
+__all__ = ["create_app", "init_hub", "open_hub", "restore_hub", "serve", "work"]
+
+#: Somebody waits before a browser while an uploaded file is read.
+_UPLOAD_SECONDS = 300
 
 
 def open_hub(settings: Settings) -> Hub:
@@ -33,12 +41,16 @@ def open_hub(settings: Settings) -> Hub:
     from hub.storage.database import Database
     from hub.storage.objects import ObjectStore
     from hub.vault.keyring import Keyring
+    from hub.vault.providers import Providers
     from hub.vault.store import Vault
     from hub.workflows.hub import Hub
 
-    keyring = Keyring.open(settings.keys_dir, settings.key_passphrase)
+    keyring = Keyring.open(
+        settings.keys_dir, settings.key_passphrase, kind=settings.key_provider, providers=Providers(settings)
+    )
     database = Database(settings.resolved_database_url)
     require_current(database)
+    _note_root(database, keyring)
     objects = ObjectStore(settings.resolved_objects)
 
     @cache
@@ -57,11 +69,48 @@ def open_hub(settings: Settings) -> Hub:
         objects=objects,
         keyring=keyring,
         vault=Vault(keyring, objects),
-        tokens=TokenIssuer(settings.resolved_public_url, keyring.token_key, settings.token_minutes),
+        tokens=TokenIssuer(settings.resolved_public_url, keyring.token_keys, settings.token_minutes),
         sandbox=sandbox,
+        examine=_examiner(settings),
+        read_upload=_upload_reader(settings),
         check_times=check_times,
         next_time=lambda cron, after: next_time(cron, settings.schedule_timezone, after),
     )
+
+
+def _examiner(settings: Settings) -> Examiner:
+    from hub.intake.limited import LimitedExaminer, examine_here
+
+    if not settings.intake_process:
+        return examine_here
+    return LimitedExaminer(
+        memory_mb=settings.intake_memory_mb, seconds=settings.intake_seconds, hide=(settings.dir,)
+    )
+
+
+def _upload_reader(settings: Settings) -> UploadReader:
+    from hub.intake.uploads import limited_reader, read_here
+
+    if not settings.intake_process:
+        return read_here
+    return limited_reader(
+        memory_mb=settings.intake_memory_mb, seconds=min(settings.intake_seconds, _UPLOAD_SECONDS),
+        upload_mb=settings.upload_mb, hide=(settings.dir,),
+    )  # fmt: skip
+
+
+def _note_root(database: Database, keyring: Keyring) -> None:
+    """Let the database know the root key of a hub that never rotated it."""
+    from hub.vault.rotate import current_root, ensure_root
+
+    with database.read() as session:
+        if current_root(session) is not None:
+            return
+    try:
+        with database.write() as session:
+            ensure_root(session, keyring.current_root)
+    except Conflict:
+        return  # another process of this hub was quicker
 
 
 def init_hub(settings: Settings) -> Hub:
@@ -71,6 +120,7 @@ def init_hub(settings: Settings) -> Hub:
     from hub.migrations.upgrade import upgrade
     from hub.storage.database import Database
     from hub.vault.keyring import Keyring
+    from hub.vault.providers import Providers
     from hub.workflows.linking import HUB_ORGANISATION
 
     try:
@@ -78,7 +128,12 @@ def init_hub(settings: Settings) -> Hub:
     except OSError as error:
         raise ConfigurationError(f"The folder {settings.dir} cannot be made: {error.strerror}.") from None
     if not (settings.keys_dir / "keyring.json").exists():
-        Keyring.create(settings.keys_dir, settings.key_passphrase)
+        Keyring.create(
+            settings.keys_dir,
+            settings.key_passphrase,
+            kind=settings.key_provider,
+            providers=Providers(settings),
+        ).close()
     if not (settings.dir / "hub.toml").exists():
         (settings.dir / "hub.toml").write_text(template(), encoding="utf-8")
     database = Database(settings.resolved_database_url)
@@ -89,11 +144,104 @@ def init_hub(settings: Settings) -> Hub:
     return open_hub(settings)
 
 
+def restore_hub(
+    settings: Settings,
+    folder: Path,
+    *,
+    passphrase: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Hub, list[str]]:
+    """Bring a backup back into a folder that has no hub yet; returns the hub and what is wrong with it.
+
+    The keyring is the one that lies in the folder already, or else the copy in the backup, under `passphrase`. The
+    database is put in its place last: until then, and after being killed, the same call begins anew.
+
+    Raises:
+        ConfigurationError: when there is a hub already, no backup, or no keyring.
+        Invalid: when the backup is not one of this keyring's hub, or was changed.
+    """
+    from hub.identity.principal import Principal
+    from hub.storage.objects import ObjectStore
+    from hub.vault.keyring import Keyring, copy_keyring
+    from hub.vault.providers import Providers
+    from hub.workflows import backup
+
+    report = progress or (lambda done, total: None)
+    found = backup.read_backup(folder)
+    settings.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    providers = Providers(settings)
+    if not (settings.keys_dir / "keyring.json").exists():
+        source = backup.keyring_of(found)
+        if source is None:
+            raise ConfigurationError(
+                f"This backup holds no keys. Put the copy of its hub's keyring into {settings.keys_dir} first."
+            )
+        copied = Keyring.open(source, passphrase, providers=providers)
+        kind = settings.key_provider or ("passphrase" if settings.key_passphrase else copied.kind_of_root)
+        copy_keyring(copied, settings.keys_dir, settings.key_passphrase, kind)
+    keyring = Keyring.open(settings.keys_dir, settings.key_passphrase, providers=providers)
+    backup.believe(found, keyring.checkpoint_public_keys)
+    ready = _prepare_database(settings, found.folder / backup.DATABASE)
+    problems = backup.put_objects(ObjectStore(settings.resolved_objects), found, report)
+    ready()
+    keyring.close()
+    hub = open_hub(settings)
+    problems += backup.check_restored(hub, report)
+    backup.note_restored(
+        hub, Principal("system", "command-line", "", "", "hub", frozenset({"operator"})), found, problems
+    )
+    return hub, problems
+
+
+def _prepare_database(settings: Settings, source: Path) -> Callable[[], None]:
+    """Bring a backup's database to this hub's version, aside; what is returned puts it in its place."""
+    import shutil
+
+    from sqlalchemy import inspect, text
+    from sqlalchemy.engine import make_url
+
+    from hub.migrations.upgrade import upgrade
+    from hub.storage.database import Database
+    from hub.workflows.backup import copy_rows
+
+    target = Database(settings.resolved_database_url)
+    place = Path(make_url(settings.resolved_database_url).database or "") if target.is_sqlite else None
+    if place is not None and place.exists():
+        raise ConfigurationError(f"There is a database in {place} already; a backup is never put over one.")
+    if place is None and "organisations" in inspect(target.engine).get_table_names():
+        with target.read() as session:
+            if session.execute(text("SELECT count(*) FROM organisations")).scalar():
+                raise ConfigurationError("The database is not empty; a backup is never put over one.")
+    aside = (place or settings.dir / "hub.db").with_name("restoring.db")
+    shutil.copyfile(source, aside)
+    aside.chmod(0o600)
+    copied = Database(f"sqlite:///{aside}")
+    upgrade(copied)
+
+    def put() -> None:
+        if place is None:
+            upgrade(target)
+            copy_rows(copied, target)
+        with copied.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        copied.close()
+        target.close()
+        if place is None:
+            aside.unlink()
+        else:
+            aside.replace(place)
+        for more in ("-wal", "-shm"):
+            aside.with_name(aside.name + more).unlink(missing_ok=True)
+
+    return put
+
+
 def create_app(settings: Settings, hub: Hub | None = None) -> Flask:
     """The WSGI application: API, pages, health and metrics."""
     from flask import Flask
 
     from hub.api import register_api
+    from hub.doorstep.bodies import FileRequest, most_body
     from hub.doorstep.health import health_blueprint
     from hub.doorstep.metrics import Metrics, metrics_blueprint
     from hub.doorstep.requests import register_requests
@@ -101,9 +249,11 @@ def create_app(settings: Settings, hub: Hub | None = None) -> Flask:
 
     hub = hub or open_hub(settings)
     app = Flask("hub", static_folder=None, template_folder=None)
+    app.request_class = FileRequest
     app.config |= {
         "SECRET_KEY": hub.vault.derived_key("web sessions"),
         "MAX_CONTENT_LENGTH": settings.max_request_bytes,
+        "MAX_FILE_BODY": most_body(settings),
         "MAX_FORM_MEMORY_SIZE": 1_000_000,
         "SESSION_COOKIE_NAME": "hub_state",
         "SESSION_COOKIE_HTTPONLY": True,
@@ -145,6 +295,7 @@ def serve(settings: Settings, *, work: bool = True, on_ready: Callable[[str], No
         if leader is not None:
             leader.stop()
         hub.database.close()
+        hub.keyring.close()
 
 
 def work(settings: Settings) -> None:
@@ -159,6 +310,7 @@ def work(settings: Settings) -> None:
     finally:
         leader.stop()
         hub.database.close()
+        hub.keyring.close()
 
 
 def _wait_for_end() -> None:

@@ -21,9 +21,11 @@ __all__ = ["Settings", "describe", "load_settings", "template"]
 _PREFIX = "HUB_"
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("json", "text")
+_KEYS = ("", "file", "passphrase", "pkcs11", "vault", "aws")
 _POSITIVE = (
     "threads", "part_size", "max_delivery_bytes", "max_request_bytes", "session_minutes", "token_minutes",
-    "linkage_memory_mb", "worker_seconds",
+    "linkage_memory_mb", "worker_seconds", "intake_memory_mb", "key_overlap_days", "intake_seconds", "upload_days",
+    "upload_mb",
 )  # fmt: skip
 
 
@@ -56,7 +58,50 @@ class Settings:
         "hub's user can read (keys/keyring.key): keep it apart from backups.",
         secret=True,
     )
+    key_provider: str = _setting(
+        "",
+        "Where the root key lives: file, passphrase, pkcs11, vault or aws. `hub init --keys` chooses and the keyring "
+        "remembers; given here, a keyring of another kind is refused.",
+    )
+    pkcs11_module: str = _setting("", "PKCS#11: the library of the hardware security module (a .so file).")
+    pkcs11_token: str = _setting("", "PKCS#11: label of the token that holds the root key.")
+    pkcs11_pin: str = _setting("", "PKCS#11: the token's user PIN.", secret=True)
+    vault_address: str = _setting(
+        "", "HashiCorp Vault: its address, for example https://vault.internal:8200."
+    )
+    vault_token: str = _setting("", "HashiCorp Vault: the hub's token.", secret=True)
+    vault_token_file: str = _setting(
+        "",
+        "HashiCorp Vault: a file with the hub's token, which Vault's agent renews (instead of vault_token).",
+    )
+    vault_mount: str = _setting("transit", "HashiCorp Vault: where the transit secrets engine is mounted.")
+    vault_namespace: str = _setting("", "HashiCorp Vault: the namespace, where there are namespaces.")
+    aws_region: str = _setting(
+        "",
+        "AWS KMS: the region; default is what AWS's own settings say. Credentials are found as AWS tools do.",
+    )
+    aws_kms_endpoint: str = _setting(
+        "", "AWS KMS: another endpoint, for a private one or what speaks its protocol."
+    )
+    key_overlap_days: int = _setting(
+        30,
+        "How long an old sealing key, or a connector's old signing key, still holds after a new one came, in days.",
+    )
     part_size: int = _setting(8 * 1024 * 1024, "Largest piece of a delivery taken in one request, in bytes.")
+    intake_process: bool = _setting(
+        True,
+        "Read deliveries in a process of their own that can reach nothing else. Turn off for debugging only.",
+    )
+    intake_memory_mb: int = _setting(2048, "Most memory for reading one delivery, in MiB.")
+    intake_seconds: int = _setting(3600, "Most time for reading one delivery, in seconds.")
+    upload_days: int = _setting(
+        7, "A delivery that was begun and never finished is given up after so many days."
+    )
+    upload_mb: int = _setting(
+        100,
+        "Largest file that may be uploaded on a page or over the API, in MiB. It is held in memory; connectors send "
+        "data of any size.",
+    )
     max_delivery_bytes: int = _setting(20 * 1024**3, "Largest delivery, in bytes, all files together.")
     max_request_bytes: int = _setting(16 * 1024 * 1024, "Largest request body, in bytes.")
     session_minutes: int = _setting(30, "A person is signed out after so many minutes without a request.")
@@ -143,6 +188,7 @@ def _check(settings: Settings) -> None:
         (settings.log_level.lower() in _LEVELS, "log_level", f"one of {', '.join(_LEVELS)}"),
         (settings.log_format in _FORMATS, "log_format", f"one of {', '.join(_FORMATS)}"),
         (settings.trusted_proxies >= 0, "trusted_proxies", "0 or more"),
+        (settings.key_provider in _KEYS, "key_provider", f"one of {', '.join(_KEYS[1:])}, or nothing"),
         (_is_zone(settings.schedule_timezone), "schedule_timezone", "a time zone such as Europe/London"),
         (
             settings.part_size <= settings.max_request_bytes,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hub_schemas import Contract, Outcome
+    from hub_schemas.columnar import Prepared
 
     from .sources import Batch, Source, Spoilt
 
@@ -130,16 +131,21 @@ def check_source(contract: Contract, source: Source, summary: Summary) -> Iterat
 
     from .headers import match_header, recogniser
     from .rendering import as_text
+    from .sources._ahead import each_ahead
 
     reading = source.read(recogniser(contract))
     match = match_header(contract, reading.columns, source.name)
     summary.notes += [*reading.notes, *match.notes]
     checker = Checker(contract)
     empty = True
-    for batch in reading.batches:
+
+    def prepare(batch: Batch) -> Prepared:
         table = _named(batch.table, match.names, keep_unknown=contract.unexpected_columns == "fault")
         texts = as_text(table, contract, table.column_names)
-        outcome = checker.check_text(texts, batch.first_row, sound=batch.sound)
+        return checker.prepare_text(texts, batch.first_row, sound=batch.sound)
+
+    for batch, columns in each_ahead(reading.batches, prepare):
+        outcome = checker.conclude(columns)
         if batch.spoilt:
             outcome = _set_apart(contract, outcome, batch, match.names)
         summary.add(outcome)

@@ -83,7 +83,7 @@ def look_into_workbook(data: bytes) -> None:
         assert error.message and error.hint
 
 
-def fuzz(kind: str, seconds: int, extra: list[str]) -> None:
+def fuzz(kind: str, seconds: int, corpus: Path) -> None:
     """Fuzz one format in this process until the time is over; does not return."""
     import atheris
 
@@ -109,7 +109,6 @@ def fuzz(kind: str, seconds: int, extra: list[str]) -> None:
         else:
             exercise(f"in.{'csv.gz' if kind == 'gz' else kind}", data, settled=bool(next(turn) % 4))
 
-    corpus = Path(tempfile.mkdtemp(prefix="fuzz-"))
     for place, seed in enumerate(chosen):
         (corpus / str(place)).write_bytes(seed)
     limits = [
@@ -118,7 +117,7 @@ def fuzz(kind: str, seconds: int, extra: list[str]) -> None:
         "-rss_limit_mb=6000",
         "-max_len=40000",
     ]
-    atheris.Setup([sys.argv[0], *limits, "-verbosity=0", "-print_final_stats=1", *extra, str(corpus)], target)
+    atheris.Setup([sys.argv[0], *limits, "-verbosity=0", "-print_final_stats=1", str(corpus)], target)
     atheris.Fuzz()
 
 
@@ -130,7 +129,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=60, help="for each format")
     parser.add_argument("--again", metavar="FILE", help="only this input, and see what happens")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--here", metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument(
         "formats", nargs="*", metavar="FORMAT", help=f"of {', '.join(known)}; all when none is said"
     )
@@ -143,11 +142,12 @@ def main() -> int:
         print(look_into_workbook(data) if formats[0] == "workbook" else exercise(f"in.{formats[0]}", data))
         return 0
     if given.here:
-        fuzz(formats[0], given.seconds, [])
+        fuzz(formats[0], given.seconds, Path(given.here))
     broken = []
     for kind in formats:
-        command = [sys.executable, __file__, "--here", "--seconds", str(given.seconds), kind]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as corpus:
+            command = [sys.executable, __file__, "--here", corpus, "--seconds", str(given.seconds), kind]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         runs = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
         print(
             f"{kind}: {'broken' if done.returncode else 'sound'}; {' '.join(runs[-1:]) or 'no count'}",

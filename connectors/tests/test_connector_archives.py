@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,55 @@ ROWS = [("1", "Zoë"), ("2", "Ann")]
 
 def read(path: Path, **options: Any) -> Read:
     return read_all(open_source(str(path), options))
+
+
+PUPILS: list[list[Any]] = [
+    ["pupil", "Family name", "NHS number", "born", "sessions"],
+    ["p1", "Smith", 9434765919, dt.date(2015, 2, 1), 7.0],
+    ["p2", "Jones", None, dt.date(2015, 2, 17), 201.0],
+]
+
+
+def as_records() -> list[dict[str, Any]]:
+    names, *rows = PUPILS
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def as_json() -> str:
+    return json.dumps({"rows": as_records()}, default=lambda day: day.strftime("%d/%m/%Y"))
+
+
+def as_parquet() -> bytes:
+    records = as_records()
+    return parquet({name: [record[name] for record in records] for name in PUPILS[0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.xlsx", xlsx(("S", PUPILS))),
+        ("in.json", as_json()),
+        ("in.parquet.gz", gzip.compress(as_parquet())),
+    ],
+)
+def test_check_infer_and_push_take_every_format(registered: Any, hub: Any, name: str, content: Any) -> None:
+    placed(registered.home, content, name)
+    status, said, _ = registered.run("check", "--contract", registered.contract, name)
+    assert status == 1
+    assert "1 at fault" in said and "sessions" in said
+    status, said, _ = registered.run("infer", name)
+    assert status == 0
+    assert "nhs-number" in said and "logicalType: date" in said
+    status, said, _ = registered.run("push", "--contract", registered.contract, name, "--wait")
+    assert status == 1
+    tables = hub.only()
+    assert [(row["pupil"], str(row["born"]), row["sessions"]) for row in tables["rows"].to_pylist()] == [
+        ("p1", "2015-02-01", 7)
+    ]
+    refused = [tuple(row.values())[1:] for row in tables["refused"].to_pylist()]
+    assert refused == [("p2", "Jones", "", "17/02/2015", "201")]
+    status, said, _ = registered.run("push", "--contract", registered.contract, name, "--wait")
+    assert "the same data was delivered before" in said
 
 
 @pytest.mark.parametrize(

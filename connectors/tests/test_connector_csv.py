@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +214,35 @@ def test_what_csv_writes_is_read_back_whatever_the_dialect_and_encoding(
     header, found, spoilt = read(path, delimiter=delimiter)
     assert header == ("first name", "second", "third")
     assert (found, spoilt) == (rows, [])
+
+
+def test_who_stops_reading_early_leaves_no_thread_behind() -> None:
+    closed: list[bool] = []
+
+    def blocks() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"1,2\n" * 100
+        finally:
+            closed.append(True)
+
+    batches = read_records(blocks(), Dialect(), ("a", "b"), "x", damaged=False, chunk=100)
+    assert next(iter(batches)).first_row == 1
+    batches.close()  # type: ignore[attr-defined]  # what reads ahead is a generator
+    gc.collect()
+    assert closed == [True]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
+def test_an_error_while_reading_ahead_comes_after_the_rows_before_it() -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"1,2\n" * 100
+        raise SourceError("the line was cut")
+
+    batches = read_records(blocks(), Dialect(), ("a", "b"), "x", damaged=False, chunk=100)
+    assert next(iter(batches)).table.num_rows == 100
+    with pytest.raises(SourceError, match="line was cut"):
+        list(batches)
 
 
 # --- files that nobody here wrote

@@ -28,11 +28,12 @@ def read(path: Path, **options: Any) -> Read:
 
 def formats() -> bytes:
     """Every kind of value that OpenDocument has, and some that are left empty."""
+    worth = (
+        '<table:table-cell office:value-type="{}" office:value="{}"><text:p>{}</text:p></table:table-cell>'
+    )
     cells = (
         ods_cell("2014-11-11", kind="date"), ods_cell("PT11H12M12S", kind="time"), ods_cell(True), ods_cell(11.11),
-        '<table:table-cell office:value-type="currency" office:currency="GBP" office:value="1"><text:p>£1.00</text:p></table:table-cell>',
-        '<table:table-cell office:value-type="percentage" office:value="2"><text:p>200%</text:p></table:table-cell>',
-        ods_cell(100000), ods_cell("abc"),
+        worth.format("currency", 1, "£1.00"), worth.format("percentage", 2, "200%"), ods_cell(100000), ods_cell("abc"),
     )  # fmt: skip
     names = ["date", "time", "truth", "number", "money", "share", "whole", "text"]
     return ods(("Sheet1", [names, f"<table:table-row>{''.join(cells)}</table:table-row>"]), ("Sheet2", []))
@@ -44,8 +45,8 @@ def two_hidden(book: Any) -> None:
 
 
 REPORT = xlsx(
-    ("Report", [["SAVINGS (BY SERIES)"], ["AS OF June 30"], [], [None, None, "'A'", "'B'"], ["SERIES", None, "ALL", "ALL"],
-                ["A", "x", 12, 13], ["B", "y", 12, 0]]),
+    ("Report", [["SAVINGS (BY SERIES)"], ["AS OF June 30"], [], [None, "'A'", "'B'", "'C'"],
+                ["SERIES", "ALL", "NO", "ALL"], ["A", 11, 12, 13], ["B", 10, 12, 0]]),
     ("data", [["RptDate", "Series"], [1, 2]]), ("criteria", [["x"]]), change=two_hidden,
 )  # fmt: skip
 HTML = "<html><body><table><tr><td rowspan=2>1</td></tr></table></body></html>"
@@ -55,7 +56,7 @@ CONSTRUCTS: dict[str, tuple[bytes | str, tuple[int, int, str] | str]] = {
     "simple.xls": (xls([["date", "temperature"], ["2011-01-01", 1], ["2011-01-02", -1]]), (2, 2, "sheet 'Data'")),
     "unicode_sheet_name.xlsx": (xlsx(("mês", [["a note"]])), (1, 0, "sheet 'mês'")),
     "empty.xlsx": (xlsx(("Sheet1", [])), "is empty"),
-    "large.xlsx": (REPORT, (4, 3, "not 'data', 'criteria'; header in row 4")),
+    "large.xlsx": (REPORT, (4, 3, "(say --sheet for another); header in row 4")),
     "one_column.xls": (xls([["bold"], ["italic"], ["underline"]]), (1, 2, "sheet 'Data'")),
     "span_rich.xls": (xls([["I", "h"], ["j", "MERGE"], ["k", None]], [(1, 2, 1, 1)]), (2, 2, "1 merged cell:")),
     "encrypted.xls": (xls([["a"]], locked=True), "locked with a password"),
@@ -68,11 +69,11 @@ CONSTRUCTS: dict[str, tuple[bytes | str, tuple[int, int, str] | str]] = {
     "nothing.unknown": ("", "is empty"),
     "utf16.csv": ("a,b\nZoë,2\n".encode("utf-16-le"), (2, 1, "UTF-16-LE")),
     "bom_only_header.csv": (b"\xef\xbb\xbfkitten,win", (2, 0, "UTF-8")),
-    "cr_only.csv": ("Anomalies of 1951,,\rin .01 C,,\r,,\rYear,Jan,Feb\r1880,1,2\r1881,3,4\r", (3, 2, "header on line 4")),
+    "cr_only.csv": ("Odd ones of 1951,,\rin C,,\r,,\rYear,Jan,Feb\r1880,1,2\r1881,3,4\r", (3, 2, "header on line 4")),
     "pasted.csv": ('"CO2, by sector",,\nthousands,,\n,,\nYear,2000,2001\nTimber,"2,666","2,274"\n', (3, 1, "line 4")),
     "spaced.csv": ('date, place, t\n2011, "Galway, IE", 1\n2012, x, "6,000"\n', (3, 2, "blanks after it dropped")),
-    "padded_head.csv": ('\nTitle\n***\nRegion:;All\n""\n;"1985";"1993"\nA;1;2\nB;3\nC;5;6\n', (3, 3, "header on line")),
-    "many.csv": (",,,\n,".replace("\n,", "") + "\na,a,a,b\n1,2,3,4\n", "more than once"),
+    "padded_head.csv": ('\nTitle\n***\nIn:;All\n""\n;"1985";"1993"\nA;1;2\nB;3\n' + "C;5;6\n" * 9, (3, 11, "line 6")),
+    "many_headers.csv": (",,,\na,a,a,b\nc,d,e,f\n1,2,3,4\n", "column name more than once"),
     "bars.psv": ("Year|New|All\r\n1986|4|3\n1987|5|3\r\n", (3, 2, "bar between cells")),
     "sparse.csv": ("LP,Was,\nA,Träger,\n,,3\n".encode("cp1252"), (3, 2, "cp1252 (guessed")),
 }  # fmt: skip

@@ -23,8 +23,11 @@ from support.source_files import Read, compound, ods, ods_cell, placed, read_all
 
 def read(path: Path, known: set[str] | None = None, **options: Any) -> Read:
     """The rows, read in this process."""
-    checked = open_spreadsheet(LocalBlob(path), options)
-    return read_all(SpreadsheetSource(checked.blob, checked._options, Workbook), known)
+    return read_all(in_this_process(open_spreadsheet(LocalBlob(path), options)), known)
+
+
+def in_this_process(source: SpreadsheetSource) -> SpreadsheetSource:
+    return SpreadsheetSource(source.blob, source._options, Workbook)
 
 
 TABLE: list[list[Any]] = [
@@ -54,8 +57,7 @@ def test_dates_times_and_truths_come_with_their_types_and_text_beside_dates_stay
         [None, day, None, False, "unknown", None],
     ]
     path = placed(tmp_path, xlsx(("Data", rows)), "in.xlsx")
-    source = SpreadsheetSource(LocalBlob(path), open_spreadsheet(LocalBlob(path), {})._options, Workbook)
-    (batch,) = source.read().batches
+    (batch,) = in_this_process(open_spreadsheet(LocalBlob(path), {})).read().batches
     kinds = [str(field.type).partition("[")[0] for field in batch.table.schema]
     assert [kind.partition("<")[0] for kind in kinds] == [
         "date32",
@@ -185,7 +187,13 @@ def test_formulas_give_the_result_that_was_saved_and_are_never_run(tmp_path: Pat
     sheet = "xl/worksheets/sheet1.xml"
     saved = re.sub(rb"(<f>1\+1</f>)<v ?/>", rb"\1<v>41</v>", parts[sheet])
     assert b"<v>41</v>" in saved
-    assert read(placed(tmp_path, zipped({**parts, sheet: saved}), "in.xlsx"))[1] == [("41", "")]
+    columns, rows, spoilt, _ = read(placed(tmp_path, zipped({**parts, sheet: saved}), "in.xlsx"), {"a"})
+    assert (columns, rows, spoilt) == (("a", "b"), [("41", "")], [])
+    said = "the cell B2 of the sheet holds a formula whose result was not saved; open and save the file"
+    assert [message[: len(said)] for _, message in read(tmp_path / "in.xlsx")[2]] == [said]
+    empty = saved.replace(b'<c r="B2">', b'<c r="B2" t="str">')
+    assert empty != saved
+    assert read(placed(tmp_path, zipped({**parts, sheet: empty}), "in.xlsx"))[1] == [("41", "")]
 
 
 def test_numbers_too_long_for_a_spreadsheet_are_pointed_out(tmp_path: Path) -> None:
@@ -216,7 +224,8 @@ def test_what_cannot_be_read_is_refused_with_the_true_reason(
     tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
     with pytest.raises(SourceError, match=words) as caught:
-        read_all(open_source(str(placed(tmp_path, content, name))))
+        source = open_source(str(placed(tmp_path, content, name)))
+        read_all(source if not isinstance(source, SpreadsheetSource) else in_this_process(source))
     assert caught.value.hint
 
 

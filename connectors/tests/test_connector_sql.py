@@ -117,6 +117,31 @@ def test_the_command_line_reads_a_database_too(
     assert "given twice" in check("--option", "table=a", "--option", "table=b")[2]
 
 
+def test_a_growing_table_is_pushed_and_then_only_what_is_new(
+    registered: Any, hub: Any, database: sqlite3.Connection, tmp_path: Path
+) -> None:
+    with (registered.home / "hub-connector.toml").open("a") as config:
+        config.write(
+            f'''
+            [datasets."test.pupils"]
+            source = "{url(tmp_path)}"
+            contract = "{registered.contract}"
+            mode = "append"
+            options = {{ table = "pupils", watermark = "changed" }}
+            '''
+        )
+    for added in range(2):
+        status, said, complaint = registered.run("push", "test.pupils", "--wait")
+        assert status == 0, said + complaint
+        database.execute(
+            f"INSERT INTO pupils VALUES ('new{added}', 'New', '943 476 5919', '01/02/2015', 3, '2026-01-01')"
+        )
+        database.commit()
+    first, second = hub.tables.values()
+    assert first["rows"].num_rows == 120
+    assert second["rows"]["pupil"].to_pylist() == ["new0"]
+
+
 def test_a_query_may_join_rename_and_hold_what_looks_like_parameters(
     database: sqlite3.Connection, tmp_path: Path
 ) -> None:

@@ -131,11 +131,6 @@ def test_a_row_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch:
         read(file(tmp_path, b"<x><r><a>" + b"x" * (4 << 20)), rows_path="x/r")
 
 
-def test_rows_are_forgotten_as_they_are_read(tmp_path: Path) -> None:
-    path = file(tmp_path, "<x>" + "<r><a>1</a></r>" * 50_000 + "</x>")
-    assert len(read(path)[1]) == 50_000
-
-
 def test_options_without_sense_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no option 'delimiter'"):
         read(file(tmp_path, "<x/>"), delimiter=";")

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 from flask_smorest import Api
 
 from hub import __version__
-from hub.api import agreements, audit, datasets, deliveries, enrolment, oauth, plugins, registry
+from hub.api import (
+    agreements,
+    audit,
+    contracts,
+    datasets,
+    deliveries,
+    enrolment,
+    oauth,
+    plugins,
+    registry,
+    uploads,
+)
 from hub.api.docs import docs_blueprint
 from hub.doorstep.problems import ProblemSchema
 
@@ -60,7 +71,18 @@ def register_api(app: Flask, hub: Hub) -> HubApi:
             "security": [{"bearer": []}],
         },
     )
-    for module in (oauth, enrolment, registry, datasets, deliveries, agreements, plugins, audit):
+    for module in (
+        oauth,
+        enrolment,
+        registry,
+        datasets,
+        contracts,
+        deliveries,
+        uploads,
+        agreements,
+        plugins,
+        audit,
+    ):
         api.register_blueprint(module.blueprint(hub))
     app.register_blueprint(docs_blueprint(api))
     return api

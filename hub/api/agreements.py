@@ -29,7 +29,14 @@ class Terms(Schema):
 
     contract = fields.String()
     columns = fields.Function(lambda terms: sorted(terms.columns))
+    generalise = fields.Function(lambda terms: {item.column: item.words for item in terms.generalise})
     why = fields.String()
+    publishers = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Whose data it is: slugs. Empty: the controllers that are slugs; the hub for hub.*."
+        },
+    )
 
 
 class AgreementAnswer(Schema):
@@ -62,6 +69,10 @@ class Question(Strict):
     organisation = fields.String(required=True, validate=validate.Length(1, 64))
     columns = fields.List(fields.String(), load_default=list)
     plugin = fields.String(load_default="")
+    publisher = fields.String(
+        load_default="",
+        metadata={"description": "Whose data; any publisher the agreement names if left out."},
+    )
     on = fields.Date(load_default=None, allow_none=True)
 
 
@@ -116,7 +127,7 @@ def blueprint(hub: Hub) -> Blueprint:
         on: date = body["on"] or today(hub)
         asked = Asked(
             body["operation"], body["contract"], body["organisation"], on, frozenset(body["columns"]),
-            plugin=body["plugin"],
+            plugin=body["plugin"], publisher=body["publisher"],
         )  # fmt: skip
         decision = agreeing.explain(hub, principal(), asked)
         columns = sorted(decision.grant.columns) if decision.grant else []

@@ -34,12 +34,27 @@ class PutDataset(Strict):
 
 
 class DatasetRef(Schema):
-    """A dataset."""
+    """A dataset with the contract in force."""
 
     id = fields.String()
     name = fields.String(metadata={"description": "organisation/contract"})
     title = fields.String()
     contract = fields.Nested(ContractRef)
+
+
+class ProposalRef(Schema):
+    """A proposed contract that waits for a data steward of one of the organisations named."""
+
+    id = fields.String()
+    version = fields.String()
+    digest = fields.String()
+    waits_for = fields.List(fields.String())
+
+
+class PublishedDataset(DatasetRef):
+    """A dataset with the contract in force, and the proposal when the contract sent is held as one."""
+
+    proposal = fields.Nested(ProposalRef, allow_none=True)
 
 
 class VersionRef(Schema):
@@ -84,14 +99,29 @@ def blueprint(hub: Hub) -> Blueprint:
 
     @views.put("/datasets/<string:dataset>")
     @views.arguments(PutDataset)
-    @views.response(200, DatasetRef)
-    @views.alt_response(201, schema=DatasetRef, success=True)
+    @views.response(200, PublishedDataset)
+    @views.alt_response(201, schema=PublishedDataset, success=True)
+    @views.alt_response(202, schema=PublishedDataset, success=True, description="Held as proposed.")
     def put_dataset(body: dict[str, Any], dataset: str) -> Any:
-        """Publish a contract and make your organisation's dataset under it; doing it again changes nothing."""
+        """Publish a contract and make your organisation's dataset under it; doing it again changes nothing.
+
+        A compatible change of a contract is in force at once. A breaking one is held as proposed (202) until a data
+        steward of those concerned accepts it; deliveries under it are refused (409) meanwhile.
+        """
         who = principal()
-        found, contract, made = contracting.put_dataset(hub, who, dataset, body["contract"])
-        answer = {"id": found.id, "name": f"{who.organisation}/{contract.id}", "title": found.title}
-        return answer | {"contract": contract}, 201 if made else 200
+        done = contracting.put_dataset(hub, who, dataset, body["contract"])
+        name = f"{who.organisation}/{done.contract.id}"
+        answer = {
+            "id": done.dataset.id, "name": name, "title": done.dataset.title, "contract": done.contract,
+            "proposal": None,
+        }  # fmt: skip
+        if done.proposal is not None:
+            proposal = done.proposal
+            answer["proposal"] = {
+                "id": proposal.id, "version": proposal.version, "digest": proposal.digest,
+                "waits_for": done.judged.waits_for,
+            }  # fmt: skip
+        return answer, 202 if done.proposal is not None else 201 if done.made else 200
 
     @views.get("/datasets")
     @views.arguments(CursorQuery, location="query")

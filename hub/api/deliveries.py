@@ -129,7 +129,8 @@ class FaultList(Schema):
     next = fields.String(allow_none=True)
 
 
-def _plain(delivery: Any, contract: str) -> dict[str, Any]:
+def delivery_answer(delivery: Any, contract: str) -> dict[str, Any]:
+    """What the API says of a delivery wherever it names one."""
     return {
         "id": delivery.id, "state": delivery.state.value, "dataset": contract, "problem": delivery.problem,
         "mode": delivery.mode, "replays": delivery.replays, "checked": delivery.checked, "effect": delivery.effect,
@@ -156,7 +157,7 @@ def blueprint(hub: Hub) -> Blueprint:
         already, that delivery is returned with `duplicate` true and nothing needs to be sent.
         """
         delivery, missing, duplicate = publish.offer(hub, principal(), body["manifest"], body["signature"])
-        answer = _plain(delivery, str(delivery.manifest["dataset"])) | {
+        answer = delivery_answer(delivery, str(delivery.manifest["dataset"])) | {
             "missing": [{"role": role, "part": part} for role, part in missing],
             "duplicate": duplicate,
         }
@@ -175,7 +176,7 @@ def blueprint(hub: Hub) -> Blueprint:
     def complete(delivery_id: str) -> Any:
         """Say that all parts were sent; the hub decides from here. Saying it again is no error."""
         delivery = publish.complete(hub, principal(), delivery_id)
-        return _plain(delivery, str(delivery.manifest["dataset"]))
+        return delivery_answer(delivery, str(delivery.manifest["dataset"]))
 
     @views.get("/deliveries")
     @views.arguments(CursorQuery, location="query")
@@ -188,7 +189,7 @@ def blueprint(hub: Hub) -> Blueprint:
         more = len(found) == query["limit"]
         last = found[-1][0] if found else None
         return {
-            "items": [_plain(delivery, dataset.contract) for delivery, dataset in found],
+            "items": [delivery_answer(delivery, dataset.contract) for delivery, dataset in found],
             "next": encode_cursor(last.created_at.isoformat(), last.id) if more and last else None,
         }
 
@@ -198,7 +199,7 @@ def blueprint(hub: Hub) -> Blueprint:
         """One delivery: where it stands, and what was wrong by rule and column."""
         page = overview.delivery_page(hub, principal(), delivery_id)
         missing = publish.missing(hub, principal(), delivery_id)
-        return _plain(page.delivery, page.dataset.contract) | {
+        return delivery_answer(page.delivery, page.dataset.contract) | {
             "version": page.version,
             "faults_by_rule": page.faults,
             "replays_of_this": page.replays,

@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from hub import __version__
-from hub.api.common import Strict, closed_blueprint
+from hub.api.common import Strict, closed_blueprint, principal
 from hub.workflows import enrolling
 from hub_schemas.delivery import SEALING_SUITE
 
@@ -24,6 +24,14 @@ class SealingKey(Schema):
     public_key = fields.String(metadata={"description": "Base64 of the ML-KEM-768 and X25519 public keys."})
 
 
+class EarlierSealingKey(SealingKey):
+    """A sealing key that was followed by another; deliveries sealed to it are still taken for a while."""
+
+    until = fields.AwareDateTime(
+        metadata={"description": "Deliveries offered after this moment are refused."}
+    )
+
+
 class HubAnswer(Schema):
     """Which hub this is."""
 
@@ -34,6 +42,7 @@ class HubAnswer(Schema):
     audience = fields.String(metadata={"description": "What a client assertion names as `aud`."})
     part_size = fields.Integer(metadata={"description": "Largest part of a file, in bytes."})
     sealing_key = fields.Nested(SealingKey)
+    earlier_sealing_keys = fields.List(fields.Nested(EarlierSealingKey))
 
 
 class SigningKey(Schema):
@@ -56,6 +65,29 @@ class Enrolment(Strict):
     code = fields.String(required=True, validate=validate.Length(1, 100))
     name = fields.String(required=True, validate=validate.Length(1, 200))
     signing_key = fields.Nested(SigningKey, required=True)
+
+
+class KeyChange(Strict):
+    """A client that changes its signing key.
+
+    `assertion` and `proof` are JWTs (header typ `key-change+jwt`, alg `Ed25519`) with the claims iss and sub (the
+    client's id), aud (the hub's address followed by /api), iat, exp (at most five minutes), jti and new_key (the
+    RFC 7638 thumbprint of the new key, SHA-256 in hex); the first is signed with the present key, the second with the
+    new one.
+    """
+
+    signing_key = fields.Nested(SigningKey, required=True)
+    assertion = fields.String(required=True, validate=validate.Length(1, 4000))
+    proof = fields.String(required=True, validate=validate.Length(1, 4000))
+    keep_old = fields.Boolean(
+        load_default=True, metadata={"description": "False for a key that was stolen: it ends at once."}
+    )
+
+
+class KeyChanged(Schema):
+    """A changed signing key."""
+
+    old_key_until = fields.AwareDateTime(metadata={"description": "Until then the old key is taken as well."})
 
 
 class OrganisationRef(Schema):
@@ -96,6 +128,10 @@ def blueprint(hub: Hub) -> Blueprint:
                 "suite": SEALING_SUITE,
                 "public_key": hub.keyring.sealing_public_text,
             },
+            "earlier_sealing_keys": [
+                {"id": name, "suite": SEALING_SUITE, "public_key": text, "until": until}
+                for name, text, until in hub.keyring.earlier_sealing
+            ],
         }
 
     @views.post("/enrolments")
@@ -111,5 +147,15 @@ def blueprint(hub: Hub) -> Blueprint:
             "token_url": hub.tokens.token_url,
             "audience": hub.tokens.token_url,
         }
+
+    @views.put("/signing-key")
+    @views.arguments(KeyChange)
+    @views.response(200, KeyChanged)
+    def change_signing_key(body: dict[str, Any]) -> Any:
+        """Put a new public key in place of the client's own; the old one is taken for a while longer."""
+        until = enrolling.change_client_key(
+            hub, principal(), body["signing_key"], body["assertion"], body["proof"], keep_old=body["keep_old"]
+        )
+        return {"old_key_until": until}
 
     return views

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -75,6 +76,20 @@ def verify(note: str, origin: str, key: Ed25519PublicKey) -> Checkpoint:
                 f"the checkpoint's signature does not hold ({type(error).__name__})"
             ) from None
     raise CheckpointError("the checkpoint carries no signature by the hub's key")
+
+
+def verify_any(note: str, origin: str, keys: Sequence[Ed25519PublicKey]) -> tuple[Checkpoint, int]:
+    """The same with the keys that signed this log one after the other; also which of them signed.
+
+    Raises:
+        CheckpointError: when none of them did.
+    """
+    for place, key in enumerate(keys):
+        try:
+            return verify(note, origin, key), place
+        except CheckpointError:
+            continue
+    return verify(note, origin, keys[-1]), len(keys) - 1
 
 
 def _key_hash(name: str, public: bytes) -> bytes:

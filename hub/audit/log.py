@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from hub.audit.checkpoint import Checkpoint, CheckpointError, sign, verify
+from hub.audit.checkpoint import Checkpoint, CheckpointError, sign, verify_any
 from hub.audit.merkle import CompactRange, leaf_hash
 from hub.audit.tables import CheckpointRow, EntryRow, SubjectRow
 from hub.storage.database import utc_now
@@ -179,21 +179,29 @@ def recent(
 
 
 def verify_log(
-    session: Session, origin: str, key: Ed25519PublicKey, published: Iterable[str] = ()
+    session: Session,
+    origin: str,
+    keys: Ed25519PublicKey | Sequence[Ed25519PublicKey],
+    published: Iterable[str] = (),
 ) -> Verification:
     """Recompute every hash and compare with every checkpoint, stored and `published` (signed notes).
+
+    `keys` is the key that signs this log, or all that did, oldest first. Once one has signed, no earlier one may: who
+    steals an old key can neither extend the log nor sign another past of the part that newer keys cover.
 
     Detected: entries edited, deleted, reordered or inserted; checkpoints forged or removed; a database rolled
     back behind a published checkpoint.
     """
+    known = list(keys) if isinstance(keys, Sequence) else [keys]
     found = Verification()
     roots: dict[int, bytes] = {}
     notes = {
         row.size: row.note for row in session.scalars(select(CheckpointRow).order_by(CheckpointRow.size))
     }
     found.checkpoints = len(notes)
-    expected = _read_notes(list(notes.items()), origin, key, found)
-    outside = _read_notes([(None, note) for note in published], origin, key, found)
+    ends: dict[int, int] = {}
+    expected = _read_notes(list(notes.items()), origin, known, ends, found)
+    outside = _read_notes([(None, note) for note in published], origin, known, ends, found)
     wanted = {checkpoint.size for checkpoint in (*expected, *outside)}
     tree = CompactRange()
     query = select(*EntryRow.__table__.columns).where(EntryRow.leaf_index.is_not(None))
@@ -220,17 +228,26 @@ def verify_log(
 
 
 def _read_notes(
-    notes: list[tuple[int | None, str]], origin: str, key: Ed25519PublicKey, found: Verification
-) -> list[Checkpoint]:
+    notes: list[tuple[int | None, str]], origin: str, keys: list[Ed25519PublicKey], ends: dict[int, int],
+    found: Verification,
+) -> list[Checkpoint]:  # fmt: skip
+    """The checkpoints in some notes; `ends` says, and is told, at which size each key was followed by a newer one."""
     checkpoints = []
     for size, note in notes:
         try:
-            checkpoint = verify(note, origin, key)
+            checkpoint, signer = verify_any(note, origin, keys)
         except CheckpointError as error:
             found.problems.append(f"A checkpoint (size {size if size is not None else 'unknown'}): {error}.")
             continue
         if size is not None and checkpoint.size != size:
             found.problems.append(f"The checkpoint stored for size {size} says {checkpoint.size}.")
+        if checkpoint.size > ends.get(signer, checkpoint.size):
+            found.problems.append(
+                f"The checkpoint of size {checkpoint.size} is signed with a key that had been followed by another."
+            )
+        if size is not None:
+            for earlier in range(signer):
+                ends.setdefault(earlier, checkpoint.size)
         checkpoints.append(checkpoint)
     return checkpoints
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.catalogue.tables import ContractRow, DatasetRow, LineageRow, VersionRow
+from hub.catalogue.tables import ContractRow, DatasetRow, LineageRow, PublicationRow, VersionRow
 from hub.errors import Conflict, Invalid, NotFound
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
@@ -18,6 +18,7 @@ from hub_schemas import Contract, ContractError, load_contract
 
 __all__ = [
     "Dataset",
+    "Publication",
     "Version",
     "add_contract",
     "add_version",
@@ -30,11 +31,17 @@ __all__ = [
     "list_datasets",
     "next_number",
     "parents",
+    "publications",
     "put_dataset",
+    "read_contract",
     "version",
     "versions",
     "versions_by_id",
+    "was_published",
 ]  # fmt: skip
+
+
+_LONGEST_ID = 200
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,15 @@ class Dataset:
     title: str
     created_at: datetime
     current_version: str | None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A version of a contract that an organisation put into force."""
+
+    version: str
+    digest: str
+    published_at: datetime
 
 
 @dataclass(frozen=True)
@@ -77,36 +93,35 @@ def _parsed(text: str) -> Contract:
 
 
 def add_contract(session: Session, text: str) -> Contract:
-    """Keep a contract; the same text again is the same contract.
+    """Keep a contract's text; the same text again is the same contract. Nobody has put it into force by that.
 
     Raises:
         Invalid: listing every problem of a text that is no contract.
-        Conflict: when its id and version stand for another text.
+    """
+    contract = read_contract(text)
+    if session.get(ContractRow, contract.digest) is None:
+        session.add(
+            ContractRow(
+                digest=contract.digest, contract=contract.id, version=contract.version, text=text,
+                created_at=utc_now(),
+            )
+        )  # fmt: skip
+        session.flush()
+    return contract
+
+
+def read_contract(text: str) -> Contract:
+    """A contract from its text, kept nowhere.
+
+    Raises:
+        Invalid: listing every problem of a text that is no contract.
     """
     try:
         contract = _parsed(text)
     except ContractError as error:
         raise Invalid(f"The contract cannot be used: {error}") from None
-    if session.get(ContractRow, contract.digest) is not None:
-        return contract
-    same = select(ContractRow).where(
-        ContractRow.contract == contract.id, ContractRow.version == contract.version
-    )
-    if session.scalars(same).first() is not None:
-        raise Conflict(
-            f"Contract {contract.id} {contract.version} is known with another content. A published version is never "
-            "changed: raise its version number."
-        )
-    session.add(
-        ContractRow(
-            digest=contract.digest,
-            contract=contract.id,
-            version=contract.version,
-            text=text,
-            created_at=utc_now(),
-        )
-    )
-    session.flush()
+    if len(contract.id) > _LONGEST_ID:
+        raise Invalid(f"The contract's id has more than {_LONGEST_ID} characters; give it a shorter one.")
     return contract
 
 
@@ -123,7 +138,12 @@ def contract_by_digest(session: Session, digest: str) -> Contract:
 
 
 def put_dataset(session: Session, organisation_id: str, contract: Contract) -> tuple[Dataset, bool]:
-    """The organisation's dataset under this contract, made or moved to this contract version; True when made."""
+    """Put a contract into force for the organisation's dataset under it, made when it is not there (then True).
+
+    Raises:
+        Conflict: when this organisation's number stands for another text.
+    """
+    _publish(session, organisation_id, contract)
     query = select(DatasetRow).where(
         DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract.id
     )
@@ -140,23 +160,58 @@ def put_dataset(session: Session, organisation_id: str, contract: Contract) -> t
     return _dataset(row), made
 
 
-def dataset(session: Session, dataset_id: str) -> Dataset:
-    """One dataset.
+def _publish(session: Session, organisation_id: str, contract: Contract) -> None:
+    known = session.get(PublicationRow, (organisation_id, contract.id, contract.version))
+    if known is None:
+        session.add(
+            PublicationRow(
+                organisation_id=organisation_id, contract=contract.id, version=contract.version,
+                digest=contract.digest, published_at=utc_now(),
+            )
+        )  # fmt: skip
+    elif known.digest != contract.digest:
+        raise Conflict(
+            f"You have published contract {contract.id} {contract.version} with another content. A published version "
+            "is never changed: raise its version number."
+        )
+
+
+def publications(session: Session, organisation_id: str, contract: str) -> list[Publication]:
+    """The versions of a contract that an organisation put into force, newest first."""
+    query = select(PublicationRow).where(
+        PublicationRow.organisation_id == organisation_id, PublicationRow.contract == contract
+    )
+    rows = session.scalars(query.order_by(PublicationRow.published_at.desc(), PublicationRow.version.desc()))
+    return [Publication(row.version, row.digest, row.published_at) for row in rows]
+
+
+def was_published(session: Session, digest: str) -> bool:
+    """Whether any organisation put this text into force."""
+    query = select(PublicationRow.digest).where(PublicationRow.digest == digest).limit(1)
+    return session.scalars(query).first() is not None
+
+
+def dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
+    """One dataset; with `lock` nobody else changes it until this transaction ends.
 
     Raises:
         NotFound: when there is none.
     """
-    row = session.get(DatasetRow, dataset_id)
+    row = session.get(DatasetRow, dataset_id, with_for_update=lock, populate_existing=lock)
     if row is None:
         raise NotFound(f"There is no dataset {dataset_id}.")
     return _dataset(row)
 
 
-def find_dataset(session: Session, organisation_id: str, contract: str) -> Dataset | None:
-    """An organisation's dataset under a contract id."""
+def find_dataset(
+    session: Session, organisation_id: str, contract: str, *, lock: bool = False
+) -> Dataset | None:
+    """An organisation's dataset under a contract id; with `lock` as for `dataset`."""
     query = select(DatasetRow).where(
         DatasetRow.organisation_id == organisation_id, DatasetRow.contract == contract
     )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
     row = session.scalars(query).first()
     return _dataset(row) if row else None
 

@@ -11,16 +11,45 @@ from hub.storage.database import Base
 
 
 class ContractRow(Base):
-    """One version of a contract, as its YAML."""
+    """The text of a contract, by its digest. Whose it is stands in the publications."""
 
     __tablename__ = "contracts"
-    __table_args__ = (UniqueConstraint("contract", "version"),)
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     contract: Mapped[str] = mapped_column(String(200), index=True)
-    version: Mapped[str] = mapped_column(String(50))
+    version: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
+
+
+class PublicationRow(Base):
+    """A version of a contract that an organisation put into force: the number stands for this text for ever."""
+
+    __tablename__ = "publications"
+
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    contract: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(ForeignKey("contracts.digest"), index=True)
+    published_at: Mapped[datetime]
+
+
+class ProposalRow(Base):
+    """A breaking change of a dataset's contract that waits, or waited, for somebody's decision."""
+
+    __tablename__ = "proposals"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    digest: Mapped[str] = mapped_column(ForeignKey("contracts.digest"))
+    base: Mapped[str] = mapped_column(ForeignKey("contracts.digest"))  # in force when this was proposed
+    version: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    proposed_at: Mapped[datetime]
+    proposed_by: Mapped[str] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str | None] = mapped_column(Text)  # sealed
 
 
 class DatasetRow(Base):

@@ -89,11 +89,14 @@ def withdraw(
 @click.option("--org", "organisation", required=True, metavar="SLUG", help="Who asks.")
 @click.option("--column", "columns", multiple=True, metavar="NAME", help="May be given several times.")
 @click.option("--plugin", default="", metavar="NAME", help="Which plugin would run.")
+@click.option(
+    "--publisher", default="", metavar="SLUG", help="Whose data; any that the agreement names if not given."
+)
 @dir_option
 @click.pass_context
 def explain(
     ctx: click.Context, operation: str, contract: str, organisation: str, columns: tuple[str, ...], plugin: str,
-    directory: str,
+    publisher: str, directory: str,
 ) -> None:  # fmt: skip
     """Say why something is allowed or refused today."""
     from hub.policy.decide import Asked
@@ -101,7 +104,9 @@ def explain(
     from hub.workflows.hub import today
 
     hub = hub_of(ctx, directory)
-    asked = Asked(operation, contract, organisation, today(hub), frozenset(columns), plugin=plugin)
+    asked = Asked(
+        operation, contract, organisation, today(hub), frozenset(columns), plugin=plugin, publisher=publisher
+    )
     decision = agreeing.explain(hub, operator(), asked)
     click.echo(("Allowed: " if decision.allowed else "Refused: ") + decision.reason + ".")
     if decision.grant:
@@ -235,3 +240,30 @@ def decide_release(
     hub = hub_of(ctx, directory)
     result = releasing.decide(hub, person(hub, username, password), result_id, act, reason)
     click.echo(f"{result_id} is {result.state.value}.")
+
+
+@releases.command(
+    "reidentify",
+    epilog='Example:\n\n  hub releases reidentify res_01kb... 0f3c... --reason "early help agreed, case 2041" --as sam',
+)
+@click.argument("result_id")
+@click.argument("pseudonym")
+@click.option("--reason", required=True, metavar="WORDS", help="Why you need to know who this is.")
+@as_options
+@dir_option
+@format_option
+@click.pass_context
+def reidentify(
+    ctx: click.Context, result_id: str, pseudonym: str, reason: str, username: str | None, password: str | None,
+    directory: str, form: str,
+) -> None:  # fmt: skip
+    """Show the person behind a pseudonym in a released result, where the agreement allows it to you.
+
+    Who you are, who it is and your reason are noted in the audit log first; refused attempts too. The reason stands in
+    your shell's history: name a case, not a person.
+    """
+    from hub.workflows import reidentifying
+
+    hub = hub_of(ctx, directory)
+    found = reidentifying.reidentify(hub, person(hub, username, password), result_id, pseudonym, reason)
+    print_table(form, found.columns, found.people)

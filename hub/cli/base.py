@@ -42,6 +42,7 @@ class Composition:
     open_hub: Callable[[Settings], Hub]
     serve: Callable[..., None]
     work: Callable[[Settings], None]
+    restore_hub: Callable[..., tuple[Hub, list[str]]]
 
 
 class LazyGroup(click.Group):
@@ -120,6 +121,7 @@ def hub_of(ctx: click.Context, directory: str) -> Hub:
     """The hub in a folder, closed when the command ends."""
     composition: Composition = ctx.find_root().obj
     hub = composition.open_hub(composition.load_settings(directory))
+    ctx.call_on_close(hub.keyring.close)
     ctx.call_on_close(hub.database.close)
     return hub
 

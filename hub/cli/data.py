@@ -1,4 +1,4 @@
-"""hub contracts, datasets, link, audit."""
+"""hub datasets, link, audit."""
 
 from __future__ import annotations
 
@@ -6,35 +6,7 @@ import click
 
 from hub.cli.base import dir_option, format_option, hub_of, operator, print_table
 
-__all__ = ["audit", "contracts", "datasets", "link"]
-
-
-@click.group()
-def contracts() -> None:
-    """The contract library that comes with the hub."""
-
-
-@contracts.command("list", epilog="Example:\n\n  hub contracts list")
-@format_option
-def list_contracts(form: str) -> None:
-    """List the library's contracts."""
-    from hub_schemas import library
-
-    rows = [(item.id, item.version, item.title) for item in (library.load(name) for name in library.names())]
-    print_table(form, ["contract", "version", "title"], rows)
-
-
-@contracts.command("show", epilog="Example:\n\n  hub contracts show schools.attendance > attendance.yaml")
-@click.argument("name")
-def show_contract(name: str) -> None:
-    """Print a contract of the library as YAML."""
-    from hub_schemas import library
-
-    if name not in library.names():
-        raise click.ClickException(
-            f"The library has no contract {name!r}; `hub contracts list` shows those there are."
-        )
-    click.echo(library.load(name).text, nl=False)
+__all__ = ["audit", "datasets", "link"]
 
 
 @click.group()

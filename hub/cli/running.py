@@ -13,22 +13,30 @@ __all__ = ["doctor", "init", "scheduler", "serve", "worker"]
 
 
 @click.command(
-    epilog="Examples:\n\n  hub init --dir hub-data\n\n  HUB_KEY_PASSPHRASE=... hub init --dir hub-data --admin anna"
+    epilog="Examples:\n\n  hub init --dir hub-data\n\n  HUB_KEY_PASSPHRASE=... hub init --dir hub-data --admin anna\n\n"
+    "  HUB_VAULT_TOKEN=... HUB_VAULT_ADDRESS=https://vault:8200 hub init --keys vault"
 )
 @dir_option
+@click.option(
+    "--keys",
+    type=click.Choice(["file", "passphrase", "pkcs11", "vault", "aws"]),
+    help="Where the root key lives (setting key_provider); without it a passphrase if one is set, else a key file.",
+)
 @click.option(
     "--admin", metavar="USERNAME", help="Make a first operator's account; the password is asked for."
 )
 @click.option("--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better given as HUB_PASSWORD.")
 @click.pass_context
-def init(ctx: click.Context, directory: str, admin: str | None, password: str | None) -> None:
+def init(
+    ctx: click.Context, directory: str, keys: str | None, admin: str | None, password: str | None
+) -> None:
     """Make a hub in a folder, or bring the one that is there to this version.
 
     Makes the keyring (keep a copy of keys/ somewhere else than the backups of the data: without it nothing can be
     read), the database and a commented hub.toml. Nothing that is there is overwritten.
     """
     composition: Composition = ctx.find_root().obj
-    hub = composition.init_hub(composition.load_settings(directory))
+    hub = composition.init_hub(composition.load_settings(directory, key_provider=keys))
     click.echo(f"The hub is ready in {hub.settings.dir}.")
     if admin:
         from hub.workflows import enrolling
@@ -37,6 +45,7 @@ def init(ctx: click.Context, directory: str, admin: str | None, password: str | 
         enrolling.add_user(hub, operator(), admin, admin, "hub", ["operator"], word)
         click.echo(f"Sign in as {admin}.")
     click.echo(f"Start it: hub serve --dir {directory}")
+    hub.keyring.close()
     hub.database.close()
 
 
@@ -92,6 +101,7 @@ def doctor(ctx: click.Context, directory: str) -> None:
     hub = hub_of(ctx, directory)
     from hub.storage.objects import shown
     from hub.workflows.auditing import verify
+    from hub.workflows.keeping import keys_state
 
     def database() -> tuple[bool, str, Sequence[str]]:
         hub.database.ping()
@@ -102,10 +112,8 @@ def doctor(ctx: click.Context, directory: str) -> None:
         return True, shown(hub.settings.resolved_objects), ()
 
     def keyring() -> tuple[bool, str, Sequence[str]]:
-        if not (hub.settings.keys_dir / "keyring.key").exists():
-            return True, "passphrase", ()
-        unused = ["A passphrase is set, but this keyring was made without one: it guards nothing."]
-        return not hub.settings.key_passphrase, "key file", unused if hub.settings.key_passphrase else ()
+        state = keys_state(hub)
+        return not state.problems, f"{state.kind} ({state.place}), root {state.root}", state.problems
 
     def audit_log() -> tuple[bool, str, Sequence[str]]:
         found = verify(hub)

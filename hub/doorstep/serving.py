@@ -28,6 +28,8 @@ class Server:
     def __init__(self, app: Flask, settings: Settings) -> None:
         from waitress import create_server
 
+        from hub.doorstep.bodies import channel_class
+
         self._parts: dict[int, Any] = {}  # waitress's sockets: one a listening address, more as requests come
         try:
             self._server: Any = create_server(
@@ -42,6 +44,9 @@ class Server:
                 f"({getattr(error, 'strerror', None) or error}). Another hub may be running; choose another port: "
                 "--port 8601 or HUB_PORT."
             ) from None
+        channels = channel_class(settings)
+        for door in self._doors():
+            door.channel_class = channels
         self.port = int(self._doors()[0].effective_port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"http://{host}:{self.port}"

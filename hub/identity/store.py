@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -17,14 +17,15 @@ from sqlalchemy.orm import Session
 
 from hub.errors import Conflict, Invalid, NotFound, Unauthorised
 from hub.identity.principal import Principal
-from hub.identity.tables import ClientRow, EnrolmentRow, OrganisationRow, SessionRow, UserRow
+from hub.identity.tables import ClientKeyRow, ClientRow, EnrolmentRow, OrganisationRow, SessionRow, UserRow
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 
 __all__ = [
-    "Organisation", "add_client", "add_organisation", "add_user", "authenticate", "client_principal", "end_session",
-    "enrol", "find_organisation", "list_clients", "list_organisations", "list_users", "new_enrolment",
-    "organisation", "revoke_client", "session_principal", "start_session", "touch_session", "user_principal",
+    "Organisation", "add_client", "add_organisation", "add_user", "authenticate", "client_principal", "earlier_keys",
+    "end_session", "enrol", "find_organisation", "list_clients", "list_organisations", "list_users", "new_enrolment",
+    "organisation", "public_jwk", "replace_client_key", "revoke_client", "session_principal", "signing_keys",
+    "start_session", "thumbprint", "touch_session", "user_principal",
 ]  # fmt: skip
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,62}\Z")
@@ -258,6 +259,22 @@ def add_client(
     Raises:
         Invalid: when the key is not a public Ed25519 JWK.
     """
+    row = ClientRow(
+        id=new_id("cli"), organisation_id=organisation_id, name=name.strip()[:200] or "connector",
+        roles=",".join(sorted(set(roles))), signing_key=json.dumps(public_jwk(signing_key)), active=True,
+        created_at=utc_now(),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def public_jwk(signing_key: dict[str, Any]) -> dict[str, Any]:
+    """A public Ed25519 JWK with the members that make it one, and no others.
+
+    Raises:
+        Invalid: when it is none, or holds the private part.
+    """
     from joserfc.errors import JoseError
     from joserfc.jwk import OKPKey
 
@@ -269,17 +286,9 @@ def add_client(
         key = OKPKey.import_key({name: signing_key[name] for name in ("kty", "crv", "x")})
         if (signing_key["kty"], signing_key["crv"]) != ("OKP", "Ed25519"):
             raise ValueError("kty must be OKP and crv Ed25519")
-        public = key.as_dict(private=False)
+        return {"kty": "OKP", "crv": "Ed25519", "x": key.as_dict(private=False)["x"]}
     except (JoseError, KeyError, TypeError, ValueError) as error:
         raise Invalid(f"The signing key is not a public Ed25519 JWK ({error}).") from None
-    row = ClientRow(
-        id=new_id("cli"), organisation_id=organisation_id, name=name.strip()[:200] or "connector",
-        roles=",".join(sorted(set(roles))), signing_key=json.dumps({"kty": "OKP", "crv": "Ed25519", "x": public["x"]}),
-        active=True, created_at=utc_now(),
-    )  # fmt: skip
-    session.add(row)
-    session.flush()
-    return row.id
 
 
 def client_principal(session: Session, client_id: str) -> tuple[Principal, dict[str, Any]] | None:
@@ -290,6 +299,60 @@ def client_principal(session: Session, client_id: str) -> tuple[Principal, dict[
     home = organisation(session, row.organisation_id)
     roles = frozenset(filter(None, row.roles.split(",")))
     return Principal("client", row.id, row.name, home.id, home.slug, roles), json.loads(row.signing_key)
+
+
+def earlier_keys(session: Session, client_id: str, at: datetime | None = None) -> list[dict[str, Any]]:
+    """Keys that a client had before its present one and that hold at a moment (default: now), as JWKs."""
+    query = select(ClientKeyRow).where(
+        ClientKeyRow.client_id == client_id, ClientKeyRow.until > (at or utc_now())
+    )
+    return [json.loads(row.signing_key) for row in session.scalars(query.order_by(ClientKeyRow.until.desc()))]
+
+
+def signing_keys(session: Session, client_id: str, at: datetime | None = None) -> list[dict[str, Any]]:
+    """All keys of a client that hold at a moment, the present one first; none for one that is not active.
+
+    A delivery is signed when it is offered and may be decided after its connector changed keys: ask with that moment.
+    """
+    known = client_principal(session, client_id)
+    return [known[1], *earlier_keys(session, client_id, at)] if known else []
+
+
+def replace_client_key(
+    session: Session, client_id: str, signing_key: dict[str, Any], until: datetime
+) -> None:
+    """Give a client a new public key; the old one is taken until a moment. The present key again changes nothing.
+
+    Raises:
+        Invalid: when the key is not a public Ed25519 JWK.
+        NotFound: when there is no such client.
+        Conflict: when the client had this key before, or another client has it.
+    """
+    row = session.get(ClientRow, client_id, with_for_update=True)
+    if row is None or not row.active:
+        raise NotFound(f"There is no client {client_id}.")
+    new = public_jwk(signing_key)
+    text = json.dumps(new)
+    if row.signing_key == text:
+        return
+    used = session.scalars(select(ClientRow.id).where(ClientRow.signing_key == text)).first()
+    before = select(ClientKeyRow.client_id).where(ClientKeyRow.signing_key == text)
+    if used is not None or session.scalars(before).first() is not None:
+        raise Conflict("This key was registered before. Make a new pair of keys for each change.")
+    old = json.loads(row.signing_key)
+    session.add(
+        ClientKeyRow(
+            client_id=client_id, thumbprint=thumbprint(old), signing_key=row.signing_key, until=until
+        )
+    )
+    row.signing_key = text
+    session.flush()
+
+
+def thumbprint(jwk: dict[str, Any]) -> str:
+    """The thumbprint of an Ed25519 JWK (RFC 7638 with RFC 8037 section 2), in hex."""
+    members = {name: jwk[name] for name in ("crv", "kty", "x")}
+    return sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def revoke_client(session: Session, client_id: str) -> None:

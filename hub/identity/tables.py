@@ -64,6 +64,17 @@ class ClientRow(Base):
     created_at: Mapped[datetime]
 
 
+class ClientKeyRow(Base):
+    """A public key that a client had before its present one; assertions signed with it are taken until `until`."""
+
+    __tablename__ = "client_keys"
+
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"), primary_key=True)
+    thumbprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    signing_key: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime]
+
+
 class EnrolmentRow(Base):
     """A one-time code with which a connector of an organisation registers its key; kept as a hash."""
 

@@ -35,13 +35,13 @@ class Member:
     person_id: str
     forename: str
     surname: str
-    date_of_birth: date | None
+    date_of_birth: date | str | None
     sex: str
     datasets: int
 
     def age(self, on: date) -> int | None:
-        """Age in whole years."""
-        if self.date_of_birth is None:
+        """Age in whole years; None where the date of birth is not known, or the agreement gives it coarsely (text)."""
+        if not isinstance(self.date_of_birth, date):
             return None
         born = self.date_of_birth
         return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
@@ -110,7 +110,8 @@ def members(people: pa.Table, household_id: str) -> list[Member]:
         )
         for row in rows
     ]  # fmt: skip
-    return sorted(found, key=lambda member: (member.date_of_birth or date.max, member.forename))
+    # ISO dates and the months and years made from them sort as text; age bands only by their first digits
+    return sorted(found, key=lambda member: (str(member.date_of_birth or "~"), member.forename))
 
 
 def contact(

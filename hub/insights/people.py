@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from hub.errors import Invalid
 
-__all__ = ["Found", "PersonQuery", "find_people"]
+__all__ = ["SEARCH_KEYS", "Found", "PersonQuery", "find_people", "search_key"]
 
 _MOST = 50
+#: What people can be looked for by, the one that fewest share first.
+SEARCH_KEYS = ("nhs_number", "uprn", "postcode", "date_of_birth")
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,6 +32,11 @@ class PersonQuery:
     uprn: str = ""
     postcode: str = ""
 
+    def exact(self, name: str) -> Any:
+        """What must stand in a column, in the form in which it stands there; None when nothing was asked of it."""
+        value = getattr(self, name)
+        return (_EXACT[name](value) if name in _EXACT else value) or None
+
     def check(self) -> None:
         """Refuse a search that would list half the borough.
 
@@ -37,6 +44,7 @@ class PersonQuery:
             Invalid: saying what to add.
         """
         given = {item.name for item in fields(self) if getattr(self, item.name)}
+        given -= {name for name in _EXACT if self.exact(name) is None}
         enough = given & {"nhs_number", "uprn", "postcode"} or {"surname", "date_of_birth"} <= given
         if not enough:
             raise Invalid("Give a surname with a date of birth, or an NHS number, a UPRN or a postcode.")
@@ -50,8 +58,18 @@ class Found:
     household_id: str
     forename: str
     surname: str
-    date_of_birth: date | None
+    date_of_birth: date | str | None
     postcode: str
+
+
+def search_key(query: PersonQuery) -> tuple[str, Any]:
+    """The column that fewest people share of those that were asked for, and what must stand in it.
+
+    Raises:
+        Invalid: when the query is too wide.
+    """
+    query.check()
+    return next((name, value) for name in SEARCH_KEYS if (value := query.exact(name)) is not None)
 
 
 def find_people(people: pa.Table, query: PersonQuery) -> list[Found]:
@@ -62,11 +80,9 @@ def find_people(people: pa.Table, query: PersonQuery) -> list[Found]:
     """
     query.check()
     mask: Any = pa.array([True] * people.num_rows, pa.bool_())
-    for name, normal in _EXACT.items():
-        if wanted := normal(getattr(query, name)):
+    for name in (*_EXACT, "date_of_birth"):
+        if (wanted := query.exact(name)) is not None:
             mask = pc.and_(mask, pc.fill_null(pc.equal(people[name], wanted), False))
-    if query.date_of_birth:
-        mask = pc.and_(mask, pc.fill_null(pc.equal(people["date_of_birth"], query.date_of_birth), False))
     rows = people.filter(mask).to_pylist()
     for name in ("forename", "surname"):
         if wanted := _plain(getattr(query, name)):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from hub.errors import Invalid
 from hub.intake.brief import ReadFile
 from hub.intake.ledger import Numbers
-from hub.vault.files import open_parquet
+from hub.vault.files import check_footer, open_parquet
 from hub.vault.kms import KeyTable
 from hub_schemas import FAULT_SCHEMA, Contract
 from hub_schemas.delivery import FOOTER_KEY, ROW_NUMBER, column_key
@@ -169,6 +169,7 @@ class RowNumbers:
 def _opened(file: ReadFile, client: KeyTable, name: str) -> Iterator[pq.ParquetFile]:
     # Not closed by hand: Arrow may point into the mapping for as long as a table lives.
     memory = mmap.mmap(file.fd, 0, access=mmap.ACCESS_READ)
+    check_footer(memoryview(memory), name)
     stream = pa.BufferReader(pa.py_buffer(memory))
     with open_parquet(client, stream, file.material.encode(), name) as parquet:
         yield parquet

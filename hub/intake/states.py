@@ -17,6 +17,7 @@ class DeliveryState(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"
 
 
 _S = DeliveryState
@@ -25,6 +26,7 @@ _S = DeliveryState
 TRANSITIONS: Final[dict[tuple[DeliveryState, str], DeliveryState]] = {
     (_S.UPLOADING, "complete"): _S.RECEIVED,
     (_S.UPLOADING, "fail"): _S.FAILED,  # it was begun and never finished
+    (_S.UPLOADING, "withdraw"): _S.WITHDRAWN,  # who uploaded it looked at what was found, and did not send it
     (_S.RECEIVED, "claim"): _S.CHECKING,
     (_S.CHECKING, "release"): _S.RECEIVED,  # the worker went away, or could not decide now
     (_S.CHECKING, "accept"): _S.ACCEPTED,
@@ -33,7 +35,7 @@ TRANSITIONS: Final[dict[tuple[DeliveryState, str], DeliveryState]] = {
 }
 
 #: States in which nothing more happens.
-FINAL: Final = frozenset({_S.ACCEPTED, _S.REFUSED, _S.FAILED})
+FINAL: Final = frozenset({_S.ACCEPTED, _S.REFUSED, _S.FAILED, _S.WITHDRAWN})
 
 
 def move(state: str, event: str) -> DeliveryState:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MemoryFiles"]
+__all__ = ["MemoryFiles", "memory_stream"]
 
 _SEAL_ALL = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -34,6 +34,14 @@ class MemoryFiles:
         with open(fd, "wb", closefd=False) as file:
             file.write(data)
         os.lseek(fd, 0, os.SEEK_SET)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEAL_ALL)
+        return fd
+
+    def adopted(self, stream: BinaryIO) -> int:
+        """What was written into a `memory_stream`, read-only from now on; the stream may be closed."""
+        stream.flush()
+        fd = os.dup(stream.fileno())
+        self.fds.append(fd)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEAL_ALL)
         return fd
 
@@ -63,7 +71,16 @@ class MemoryFiles:
         return fd
 
     def _new(self) -> int:
-        # The name shows in /proc/PID/maps: it says nothing.
-        fd = os.memfd_create("hub", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fd = _memory_file()
         self.fds.append(fd)
         return fd
+
+
+def memory_stream() -> BinaryIO:
+    """An empty file in memory to write into and read back, for what may not lie on a disk in the clear."""
+    return open(_memory_file(), "w+b")
+
+
+def _memory_file() -> int:
+    # The name shows in /proc/PID/maps: it says nothing.
+    return os.memfd_create("hub", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +49,40 @@ def upgrade(database: Database) -> None:
     from alembic import command
 
     _refuse_newer(_revision(database))
-    with database.engine.execution_options(hub_write=True).begin() as connection:
+    engine = database.engine.execution_options(hub_write=True)
+    with engine.connect() as connection, _rebuilding(connection), connection.begin():
         command.upgrade(_config(connection), "head")
+        _check_references(connection)
+
+
+@contextmanager
+def _rebuilding(connection: Any) -> Iterator[None]:
+    """Let SQLite rebuild tables that others refer to (its own advice: https://sqlite.org/lang_altertable.html).
+
+    To change a constraint it copies a table, drops it and renames the copy; dropping counts as deleting what others
+    refer to. The switch works only outside a transaction, so it is thrown on the driver's connection.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.dbapi_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Any) -> None:
+    """Nothing may point to what is not there once the tables are rebuilt."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            tables = ", ".join(sorted({row[0] for row in broken}))
+            raise ConfigurationError(
+                f"The database cannot be upgraded: rows of {tables} refer to what is not there. It was left as it was; "
+                "restore a backup or ask for help with this message."
+            )
 
 
 def require_current(database: Database) -> None:

@@ -6,20 +6,25 @@ Default deny. Nothing here reads a clock, a database or a setting: the same ques
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from hub.errors import Forbidden
 from hub.policy.agreement import Agreement, AgreementState
+from hub.policy.generalise import Generalisation, of_columns
 
-__all__ = ["Asked", "Decision", "Grant", "decide", "require_grant", "whole_file"]
+__all__ = ["Asked", "Decision", "Grant", "decide", "decide_for_any", "require_grant", "whole_file"]
 
 _EVERYTHING = frozenset({"*"})
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The question. `columns` empty means: whatever the agreement gives of the dataset."""
+    """The question. `columns` empty means: whatever the agreement gives of the dataset.
+
+    `publisher` is the slug of the organisation whose dataset it is. A question that names nobody is refused: use
+    `decide_for_any` where no particular dataset is in question yet.
+    """
 
     operation: str
     contract: str
@@ -30,20 +35,30 @@ class Asked:
     plugin: str = ""
     agreement: str = ""
     purpose: str = ""
+    publisher: str = ""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What the vault may unwrap: these columns of this contract's files, for this agreement."""
+    """What the vault may unwrap: these columns of this contract's files, for this agreement.
+
+    `coarse` are the columns that the vault gives less exactly than they are stored; ages are those on the day `on`.
+    """
 
     contract: str
     columns: frozenset[str]
     agreement: str
     reason: str
+    coarse: tuple[Generalisation, ...] = ()
+    on: date | None = None
 
     def permits(self, column: str) -> bool:
         """Whether a column's key may be unwrapped."""
         return self.columns == _EVERYTHING or column in self.columns
+
+    def exact(self, column: str) -> bool:
+        """Whether a column may be unwrapped and is given as it was sent."""
+        return self.permits(column) and all(item.column != column for item in self.coarse)
 
 
 @dataclass(frozen=True)
@@ -65,15 +80,37 @@ def decide(asked: Asked, agreements: Iterable[Agreement]) -> Decision:
     for agreement in agreements:
         reason = _refusal(asked, agreement)
         if reason is None:
-            columns = agreement.columns_of(asked.contract)
+            columns = agreement.columns_from(asked.contract, asked.publisher)
             granted = columns & asked.columns if asked.columns else columns
-            text = f"allowed by agreement {agreement.id}: {asked.operation} on {asked.contract}"
-            return Decision(Grant(asked.contract, granted, agreement.id, text), text)
+            text = f"allowed by agreement {agreement.id}: {asked.operation} on {asked.contract} of {asked.publisher}"
+            coarse = of_columns(agreement.generalised(asked.contract), granted)
+            return Decision(Grant(asked.contract, granted, agreement.id, text, coarse, asked.on), text)
         refusals.append(reason)
+    return _closest(asked, refusals)
+
+
+def _closest(asked: Asked, refusals: list[tuple[int, str]]) -> Decision:
     if not refusals:
         return Decision(None, f"no agreement covers {asked.contract}")
     _, text = max(refusals)
     return Decision(None, text)
+
+
+def decide_for_any(asked: Asked, agreements: Iterable[Agreement]) -> Decision:
+    """Whether what was asked is allowed for the data of anybody whom an agreement names as publisher.
+
+    For questions before a particular dataset is read, for example whether a plugin may run at all. What is read is
+    decided again, dataset by dataset. A publisher that the question names is the only one looked at.
+    """
+    refusals = []
+    for agreement in agreements:
+        publishers = (asked.publisher,) if asked.publisher else agreement.publishers_of(asked.contract)
+        for publisher in publishers or ("",):
+            this = replace(asked, publisher=publisher)
+            if (reason := _refusal(this, agreement)) is None:
+                return decide(this, [agreement])
+            refusals.append(reason)
+    return _closest(asked, refusals)
 
 
 def require_grant(asked: Asked, agreements: Iterable[Agreement]) -> Grant:
@@ -97,7 +134,8 @@ def _refusal(asked: Asked, agreement: Agreement) -> tuple[int, str] | None:
     """None when the agreement allows it, else how far the question got and why it stopped."""
     name = f"agreement {agreement.id}"
     columns = agreement.columns_of(asked.contract)
-    missing = asked.columns - columns
+    given = agreement.columns_from(asked.contract, asked.publisher)
+    missing = asked.columns - given
     checks = (
         (asked.agreement in ("", agreement.id), f"{name} is not the one asked for ({asked.agreement})"),
         (bool(columns), f"{name} does not cover {asked.contract}"),
@@ -119,6 +157,12 @@ def _refusal(asked: Asked, agreement: Agreement) -> tuple[int, str] | None:
         (
             not asked.plugin or asked.plugin in agreement.plugins,
             f"{name} does not name the plugin {asked.plugin}",
+        ),
+        (bool(asked.publisher), f"the question does not say who publishes {asked.contract}"),
+        (
+            bool(given),
+            f"{name} is about {asked.contract} of {', '.join(agreement.publishers_of(asked.contract))}, not of "
+            f"{asked.publisher}",
         ),
         (not missing, f"{name} does not give {', '.join(sorted(missing))} of {asked.contract}"),
     )

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     READ_CATALOGUE = "read the catalogue"
     PUSH_DELIVERIES = "push deliveries"
     READ_DELIVERIES = "read deliveries"
+    UPLOAD_FILES = "upload files and mend rows"
+    DECIDE_CONTRACTS = "decide about contract changes"
     MANAGE_AGREEMENTS = "manage agreements"
     READ_AGREEMENTS = "read agreements"
     RUN_LINKAGE = "link people and households"
@@ -26,7 +28,10 @@ class Permission(StrEnum):
     READ_RESULTS = "read released results"
     REVIEW_RESULTS = "review and release results"
     SEARCH_PEOPLE = "search people and read households"
+    REIDENTIFY = "turn pseudonyms of released results back into people"
     READ_AUDIT = "read the audit log"
+    MANAGE_KEYS = "rotate keys and make backups"
+    DESTROY_DATA = "destroy data for good"
 
 
 _P = Permission
@@ -37,15 +42,21 @@ ROLES: Final[dict[str, frozenset[Permission]]] = {
         {
             _P.MANAGE_ORGANISATIONS, _P.MANAGE_CLIENTS, _P.MANAGE_USERS, _P.READ_CATALOGUE, _P.READ_DELIVERIES,
             _P.READ_AGREEMENTS, _P.RUN_LINKAGE, _P.READ_RUNS, _P.MANAGE_RUNS, _P.READ_RESULTS,
+            _P.MANAGE_KEYS, _P.DESTROY_DATA,
         }
     ),
     "data steward": frozenset(
-        {_P.READ_CATALOGUE, _P.READ_DELIVERIES, _P.MANAGE_AGREEMENTS, _P.READ_AGREEMENTS, _P.READ_RESULTS}
+        {
+            _P.READ_CATALOGUE, _P.READ_DELIVERIES, _P.UPLOAD_FILES, _P.DECIDE_CONTRACTS, _P.MANAGE_AGREEMENTS,
+            _P.READ_AGREEMENTS, _P.READ_RESULTS, _P.DESTROY_DATA,
+        }
     ),
     "analyst": frozenset(
         {_P.READ_CATALOGUE, _P.READ_AGREEMENTS, _P.READ_RUNS, _P.MANAGE_RUNS, _P.READ_RESULTS}
     ),
-    "service user": frozenset({_P.READ_CATALOGUE, _P.READ_AGREEMENTS, _P.READ_RESULTS, _P.SEARCH_PEOPLE}),
+    "service user": frozenset(
+        {_P.READ_CATALOGUE, _P.READ_AGREEMENTS, _P.READ_RESULTS, _P.SEARCH_PEOPLE, _P.REIDENTIFY}
+    ),
     "output checker": frozenset(
         {_P.READ_CATALOGUE, _P.READ_AGREEMENTS, _P.READ_RUNS, _P.READ_RESULTS, _P.REVIEW_RESULTS}
     ),

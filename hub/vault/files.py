@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyarrow.parquet.encryption as pe
 
 from hub.errors import HubError, Invalid, Unavailable
-from hub.vault.kms import OwnerClient, decryption, encryption
+from hub.vault.kms import KeyTable, OwnerClient, decryption, encryption
+from hub_schemas.delivery import FOOTER_KEY
 
 if TYPE_CHECKING:
     from pyarrow import NativeFile
 
-__all__ = ["ParquetSheet", "open_parquet", "transient", "write_parquet"]
+__all__ = ["ParquetSheet", "check_footer", "check_opened", "open_parquet", "transient", "write_parquet"]
 
+#: Parquet's magic bytes where the footer is encrypted, and how the description of the encryption begins for AES_GCM_V1
+#: (Thrift: field 1 is a structure, and in it field 1).
+_SEALED, _GCM = b"PARE", b"\x1c\x1c"
 #: Errors of a disk or a network: nothing is wrong with the file, and the same may work in a minute.
 _PASSING = frozenset(
     {
@@ -30,6 +33,25 @@ _PASSING = frozenset(
         errno.EACCES, errno.EROFS, errno.EAGAIN,
     }
 )  # fmt: skip
+
+
+def check_footer(data: bytes | memoryview, name: str) -> None:
+    """Go on only with a file whose footer is encrypted and whose modules all carry an authentication tag.
+
+    Parquet knows weaker forms that pyarrow reads as gladly: a footer in the clear that is only signed, and AES_GCM_CTR,
+    where a flipped bit of a page goes unnoticed. The vault keeps neither, so a delivery has to have neither.
+
+    Raises:
+        Invalid: saying which form it has.
+    """
+    head, tail = bytes(data[:4]), bytes(data[-8:])
+    if head != _SEALED or tail[4:] != _SEALED:
+        raise Invalid(
+            f"The file {name} cannot be read: its footer is not encrypted, or it is no Parquet file."
+        )
+    start = len(data) - 8 - int.from_bytes(tail[:4], "little")
+    if start < 4 or bytes(data[start : start + 2]) != _GCM:
+        raise Invalid(f"The file {name} cannot be read: it is not encrypted with AES_GCM_V1 throughout.")
 
 
 def transient(error: OSError) -> bool:
@@ -84,9 +106,21 @@ def write_parquet(
         return sheet.finish(), sheet.rows
 
 
+def check_opened(client: OwnerClient | KeyTable, name: str) -> None:
+    """Go on only if opening a file took its footer's key: pyarrow reads a plain Parquet file in its place as gladly.
+
+    Raises:
+        Invalid: when somebody put a file there that was never encrypted.
+    """
+    if FOOTER_KEY not in client.opened:
+        raise Invalid(
+            f"The encrypted file {name} cannot be read: a file that is not encrypted is in its place."
+        )
+
+
 @contextmanager
 def open_parquet(
-    client: pe.KmsClient, stream: NativeFile, material: bytes, name: str
+    client: OwnerClient | KeyTable, stream: NativeFile, material: bytes, name: str
 ) -> Iterator[pq.ParquetFile]:
     """An encrypted file, opened with a client that has its keys; `name` stands in messages.
 
@@ -96,7 +130,9 @@ def open_parquet(
     """
     try:
         properties, alive = decryption(client, material)
-        yield pq.ParquetFile(stream, decryption_properties=properties)
+        parquet = pq.ParquetFile(stream, decryption_properties=properties)
+        check_opened(client, name)
+        yield parquet
         del alive
     except (HubError, MemoryError):
         raise

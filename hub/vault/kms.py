@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyTable", "OwnerClient", "SealedClient", "decryption", "encryption", "unwrap", "wrap"]
 
+#: Bytes of every data key: 256 bits hold against quantum computers too.
+DATA_KEY_BYTES = 32
 _NONCE = 12
 
 
@@ -55,6 +57,7 @@ class OwnerClient(pe.KmsClient):
     def __init__(self, owner_key: bytes, binding: str, grant: Grant | None) -> None:
         super().__init__()
         self._key, self._binding, self._grant = owner_key, binding, grant
+        self.opened: set[str] = set()  # a file that nobody encrypted asks for no key
 
     def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
         """Called by pyarrow for each column's new data key."""
@@ -69,7 +72,9 @@ class OwnerClient(pe.KmsClient):
             raise Forbidden(
                 f"Refused: the key of column {column or master_key_identifier} is outside the grant."
             )
-        return unwrap(self._key, wrapped_key, self._binding, master_key_identifier)
+        data_key = unwrap(self._key, wrapped_key, self._binding, master_key_identifier)
+        self.opened.add(master_key_identifier)
+        return data_key
 
 
 class SealedClient(pe.KmsClient):
@@ -102,6 +107,10 @@ class SealedClient(pe.KmsClient):
                 f"The sealed key of {master_key_identifier} does not open: it was sealed to another hub, or for "
                 "another delivery, file or column."
             ) from None
+        if len(data_key) != DATA_KEY_BYTES:
+            raise Invalid(
+                f"The sealed key of {master_key_identifier} has {len(data_key) * 8} bits, not {DATA_KEY_BYTES * 8}."
+            )
         self.opened.add(master_key_identifier)
         return data_key
 
@@ -146,7 +155,7 @@ def encryption(
         column_keys={column_key(kind, column): [column] for column, kind in classes.items()},
         double_wrapping=False,  # pyarrow's key encryption keys are 128 bits; wrapping directly keeps 256
         internal_key_material=False,
-        data_key_length_bits=256,
+        data_key_length_bits=DATA_KEY_BYTES * 8,
     )
     properties = factory.file_encryption_properties(
         pe.KmsConnectionConfig(), configuration, PARQUET_PATH, pafs.PyFileSystem(handler)

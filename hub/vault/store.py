@@ -24,13 +24,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.errors import HubError, Invalid, NotFound
-from hub.policy.decide import Grant
+from hub.errors import Forbidden, HubError, Invalid, NotFound, Unavailable
+from hub.policy.decide import Grant, whole_file
 from hub.storage.database import utc_now
-from hub.vault.kms import OwnerClient, SealedClient, decryption, encryption, wrap
-from hub.vault.material import rewrap
+from hub.vault.files import open_parquet, write_parquet
+from hub.vault.generalise import generalise
+from hub.vault.kms import OwnerClient, SealedClient, wrap
+from hub.vault.material import rewrap, wrapped_keys
+from hub.vault.rotate import current_root
 from hub.vault.tables import FileRow, KeyRow
 
 if TYPE_CHECKING:
@@ -45,10 +49,12 @@ _BATCH_ROWS = 65_536
 
 @dataclass(frozen=True, repr=False)
 class OwnerKey:
-    """The key of everything that one owner (a version, a delivery, a result) has."""
+    """The key of everything that one owner (a version, a delivery, a result) has, wrapped already by a root key."""
 
     owner: str
     key: bytes
+    root: str
+    wrapped: bytes
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,13 @@ class Vault:
     # --- writing
 
     def new_owner(self, owner: str) -> OwnerKey:
-        """A fresh key for an owner, in memory only until `register`."""
-        return OwnerKey(owner, secrets.token_bytes(32))
+        """A fresh key for an owner, in memory only until `register`.
+
+        Raises:
+            Unavailable: when the provider of the root key does not answer: then nothing was begun.
+        """
+        key, root = secrets.token_bytes(32), self._keyring.current_root
+        return OwnerKey(owner, key, root, self._keyring.wrap(root, key, owner.encode()))
 
     def write(
         self,
@@ -94,44 +105,30 @@ class Vault:
         classes: Mapping[str, str],
     ) -> SealedFile:
         """Encrypt a stream of batches into an object; `classes` maps every column to its classification."""
-        properties, material = encryption(OwnerClient(owner.key, binding, None), dict(classes))
-        rows = 0
-        with (
-            self._objects.writer(object_key) as stream,
-            pq.ParquetWriter(stream, schema, compression="zstd", encryption_properties=properties) as writer,
-        ):
-            for batch in batches:
-                table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
-                writer.write_table(table.cast(schema))
-                rows += table.num_rows
-        return SealedFile(object_key, binding, material().decode(), rows)
+        with self._objects.writer(object_key) as stream:
+            material, rows = write_parquet(stream, owner.key, binding, batches, schema, classes)
+        return SealedFile(object_key, binding, material, rows)
 
     def take_over(
         self,
         owner: OwnerKey,
         object_key: str,
         binding: str,
-        sealed: SealedClient,
-        material: dict[str, str],
+        keys: Mapping[str, bytes],
+        material: Mapping[str, str],
         rows: int,
     ) -> SealedFile:
-        """Accept a delivery's file as it lies: its data keys are opened and wrapped for the new owner.
-
-        Raises:
-            Invalid: when a data key does not open.
-        """
-        changed = rewrap(
-            material, lambda key_id, old: wrap(owner.key, sealed.unwrap_key(old, key_id), binding, key_id)
-        )
+        """Accept a delivery's file as it lies: its data keys (from `sealed_keys`) are wrapped for the new owner."""
+        changed = rewrap(material, lambda key_id, _: wrap(owner.key, keys[key_id], binding, key_id))
         return SealedFile(object_key, binding, json.dumps(changed), rows)
 
     def register(self, session: Session, owner: OwnerKey, files: Sequence[SealedFile]) -> None:
-        """Make an owner's key and files known, in the caller's transaction."""
-        root = self._keyring.current_root
-        nonce = os.urandom(_NONCE)
-        wrapped = nonce + AESGCM(self._keyring.root_keys[root]).encrypt(
-            nonce, owner.key, owner.owner.encode()
-        )
+        """Make an owner's key and files known, in the caller's transaction.
+
+        Raises:
+            Unavailable: when the root keys were changed meanwhile and cannot be used now.
+        """
+        root, wrapped = self._under_current_root(session, owner)
         session.add(
             KeyRow(owner=owner.owner, root=root, wrapped=wrapped, created_at=utc_now(), destroyed_at=None)
         )
@@ -140,10 +137,27 @@ class Vault:
             session.add(
                 FileRow(
                     object_key=file.object_key, owner=owner.owner, binding=file.binding, material=file.material,
-                    rows=file.rows,
+                    rows=file.rows, removed_at=None,
                 )
             )  # fmt: skip
         session.flush()
+
+    def _under_current_root(self, session: Session, owner: OwnerKey) -> tuple[str, bytes]:
+        """The owner's key under the root that is current in this transaction: a rotation may have begun since."""
+        root = current_root(session, lock=True) or self._keyring.current_root
+        if root == owner.root:
+            return root, owner.wrapped
+        try:
+            return root, self._keyring.wrap(root, owner.key, owner.owner.encode())
+        except KeyError:
+            raise Unavailable(
+                "This process does not have the hub's newest root key. Every process of a hub needs the same "
+                "keys/ folder; restart it with the settings that the others have."
+            ) from None
+
+    def is_registered(self, session: Session, object_key: str) -> bool:
+        """Whether a file belongs to somebody; one that does not is left over from work that broke off."""
+        return session.get(FileRow, object_key) is not None
 
     def remove_object(self, object_key: str) -> None:
         """Remove a file that was never registered."""
@@ -168,53 +182,74 @@ class Vault:
         )
 
     def _owner_key(self, session: Session, owner: str) -> bytes:
-        row = session.get(KeyRow, owner)
-        if row is None or row.wrapped is None:
-            raise NotFound(f"The keys of {owner} were destroyed; nothing can read its data any more.")
+        found = _wrapped_key(session, owner)
         try:
-            root = self._keyring.root_keys[row.root]
-            return AESGCM(root).decrypt(row.wrapped[:_NONCE], row.wrapped[_NONCE:], owner.encode())
-        except (KeyError, InvalidTag):
-            raise Invalid(f"The key of {owner} does not open with this hub's keyring.") from None
+            return self._keyring.unwrap(*found, owner.encode())
+        except (KeyError, HubError) as error:
+            # A rotation may have ended since this transaction began to see the database as it was.
+            with Session(session.get_bind().engine.execution_options(hub_write=False)) as fresh:
+                newer = _wrapped_key(fresh, owner)
+            if newer == found:
+                raise self._why_not(owner, error) from None
+        try:
+            return self._keyring.unwrap(*newer, owner.encode())
+        except (KeyError, HubError) as error:
+            raise self._why_not(owner, error) from None
+
+    @staticmethod
+    def _why_not(owner: str, error: Exception) -> HubError:
+        if isinstance(error, HubError) and not isinstance(error, Invalid):
+            return error
+        return Invalid(f"The key of {owner} does not open with this hub's keyring.")
+
+    def probe(self, session: Session, object_key: str) -> None:
+        """Open a registered file to see whether it can be read: its keys, its place, its number of rows.
+
+        Raises:
+            NotFound: when it is not there or its keys were destroyed.
+            Invalid: when it does not open or is not what was registered.
+        """
+        row = session.get(FileRow, object_key)
+        if row is None:
+            raise NotFound(f"There is no encrypted file {object_key}.")
+        file = self.locate(session, object_key, row.binding)
+        with self._opened(file, whole_file(object_key, "whether it can be read")) as parquet:
+            if parquet.metadata.num_rows != row.rows:
+                raise Invalid(f"The file {object_key} does not have the rows it was registered with.")
 
     def read(self, file: StoredFile, columns: Sequence[str], grant: Grant) -> pa.Table:
-        """Some columns of a file, decrypted in memory.
+        """Some columns of a file, decrypted in memory; those that the grant gives coarsely are coarse, and text.
 
         Raises:
             Forbidden: when a column lies outside the grant (its key is not unwrapped).
             Invalid: when the file was changed.
+            Conflict: when a column cannot be given as coarsely as the agreement says.
         """
         with self._opened(file, grant) as parquet:
-            return parquet.read(columns=list(columns))
+            return generalise(parquet.read(columns=list(columns)), grant)
 
     def batches(self, file: StoredFile, columns: Sequence[str], grant: Grant) -> Iterator[pa.RecordBatch]:
         """The same in batches, in bounded memory."""
         with self._opened(file, grant) as parquet:
-            yield from parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns))
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+                yield from generalise(pa.Table.from_batches([batch]), grant).to_batches()
 
     @contextmanager
     def _opened(self, file: StoredFile, grant: Grant) -> Iterator[pq.ParquetFile]:
         client = OwnerClient(file.key, file.binding, grant)
-        with self._parquet(client, file.object_key, file.material) as parquet:
+        with (
+            self._objects.open(file.object_key) as stream,
+            open_parquet(client, stream, file.material, file.object_key) as parquet,
+        ):
             yield parquet
 
-    @contextmanager
-    def open_sealed(
-        self, client: SealedClient, object_key: str, material: dict[str, str]
-    ) -> Iterator[pq.ParquetFile]:
-        """A delivery's file before it is accepted.
+    def sealed_keys(
+        self, sealing_key_id: str, delivery_id: str, role: str, material: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        """The data keys of a delivery's file by key id; they were sealed to the hub.
 
         Raises:
-            Invalid: when it is no encrypted Parquet file, was changed, or its keys do not open.
-        """
-        with self._parquet(client, object_key, json.dumps(material).encode()) as parquet:
-            yield parquet
-
-    def sealed_client(self, sealing_key_id: str, delivery_id: str, role: str) -> SealedClient:
-        """The client that opens a delivery's data keys.
-
-        Raises:
-            Invalid: when the delivery was sealed to a key the hub does not have.
+            Invalid: when the delivery was sealed to a key the hub does not have, or a data key does not open.
         """
         try:
             private = self._keyring.sealing_private_key(sealing_key_id)
@@ -223,28 +258,22 @@ class Vault:
                 "The delivery is sealed to a key this hub does not have (any more). Fetch the hub's current key "
                 "(hub-connector does it at the next push) and send it again."
             ) from None
-        return SealedClient(private, delivery_id, role)
+        client = SealedClient(private, delivery_id, role)
+        return {key: client.unwrap_key(wrapped, key) for key, wrapped in wrapped_keys(material).items()}
 
-    @contextmanager
-    def _parquet(
-        self, client: OwnerClient | SealedClient, object_key: str, material: bytes
-    ) -> Iterator[pq.ParquetFile]:
-        try:
-            properties, alive = decryption(client, material)
-            with self._objects.open(object_key) as stream:
-                yield pq.ParquetFile(stream, decryption_properties=properties)
-            del alive
-        except HubError:
-            raise
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            kind = (
-                str(error).split("\n", 1)[0][:200]
-                if isinstance(error, pa.ArrowInvalid)
-                else type(error).__name__
-            )
-            raise Invalid(
-                f"The encrypted file {object_key} cannot be read: damaged or changed ({kind})."
-            ) from None
+    def data_keys(self, file: StoredFile, grant: Grant) -> dict[str, bytes]:
+        """The data keys of a file by key id, as far as the grant permits: for a process that may hold no others.
+
+        Raises:
+            Invalid: when the key material belongs to something else.
+        """
+        client, found = OwnerClient(file.key, file.binding, grant), {}
+        for key_id, wrapped in wrapped_keys(json.loads(file.material)).items():
+            try:
+                found[key_id] = client.unwrap_key(wrapped, key_id)
+            except Forbidden:
+                continue
+        return found
 
     # --- small things
 
@@ -332,6 +361,18 @@ class Vault:
             ],
             pa.string(),
         )
+
+
+def _wrapped_key(session: Session, owner: str) -> tuple[str, bytes]:
+    """The root and the wrapped key of an owner.
+
+    Raises:
+        NotFound: when there is none, or it was destroyed.
+    """
+    found = session.execute(select(KeyRow.root, KeyRow.wrapped).where(KeyRow.owner == owner)).first()
+    if found is None or found.wrapped is None:
+        raise NotFound(f"The keys of {owner} were destroyed; nothing can read its data any more.")
+    return found.root, bytes(found.wrapped)
 
 
 def _expand(key: bytes, info: bytes) -> bytes:

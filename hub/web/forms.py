@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import Field, PasswordField, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from hub.web.text import clean
 from hub_schemas.identifiers import is_valid
 
-__all__ = ["DateField", "DecisionForm", "Form", "SearchForm", "SignInForm"]
+__all__ = ["ContractDecisionForm", "DateField", "DecisionForm", "Form", "MendForm", "ReidentifyForm", "SearchForm",
+           "SendForm", "SignInForm", "UploadForm"]  # fmt: skip
 
 
 class Form(FlaskForm):
@@ -206,6 +208,84 @@ class DecisionForm(Form):
         self.decision.choices = [SelectChoice(event, _DECISIONS[event][0]) for event in events]
         self.hints = {event: _DECISIONS[event][1] for event in events}
         return self
+
+
+class ReidentifyForm(Form):
+    """From a pseudonym back to the person."""
+
+    pseudonym = StringField(
+        "Pseudonym",
+        validators=[
+            InputRequired("Enter the pseudonym, as it stands in the result"),
+            Regexp(r"(?i)[0-9a-f]{32}\Z", message="The pseudonym must be 32 of 0 to 9 and a to f"),
+        ],
+    )
+    reason = TextAreaField(
+        "Why do you need to know who this is?",
+        validators=[
+            InputRequired("Enter why you need to know who this is"),
+            Length(10, 500, message="The reason must be between 10 and 500 characters"),
+        ],
+    )
+
+
+class ContractDecisionForm(Form):
+    """A data steward of those concerned decides about a proposed contract."""
+
+    decision = RadioField(
+        "Your decision",
+        choices=[SelectChoice("accept", "Accept the change"), SelectChoice("reject", "Reject the change")],
+        validators=[InputRequired("Select your decision")],
+    )
+    reason = TextAreaField(
+        "Why do you decide so?",
+        validators=[
+            InputRequired("Enter why you decide so"),
+            Length(max=2000, message="The reason must be 2,000 characters or fewer"),
+        ],
+    )
+    hints: ClassVar = {
+        "accept": "It is in force at once; the next delivery must be made under it.",
+        "reject": "The contract in force stays. The publisher reads your reason and may propose another.",
+    }
+
+
+class UploadForm(Form):
+    """A file of a dataset, and what it does to what is there."""
+
+    mode = RadioField("What is in the file?", validators=[InputRequired("Select what is in the file")])
+    file = FileField("Choose a file", validators=[FileRequired("Choose a file")])
+
+    def offer(self, key: Sequence[str], *, exists: bool) -> UploadForm:
+        """Offer what a dataset with this primary key can do, and what one that exists already can. Returns itself."""
+        by = " and ".join(key)
+        offered = {
+            "full": ("Everything: the whole dataset", "It takes the place of what the hub has now."),
+            "append": ("New rows only", "They are added to what the hub has now."),
+            "upsert": (
+                "New and changed rows",
+                f"A row takes the place of the one with the same {by}; the others are added.",
+            ),
+            "delete": (
+                "Rows to remove", f"The hub removes the rows with the same {by}. Other columns are not looked at."
+            ),
+        }  # fmt: skip
+        possible = ["full", "append", *(["upsert"] if key else []), *(["delete"] if key and exists else [])]
+        if not exists:
+            offered["full"] = (offered["full"][0], "The hub has nothing of this dataset yet.")
+        self.mode.choices = [SelectChoice(mode, offered[mode][0]) for mode in possible]
+        self.hints = {mode: offered[mode][1] for mode in possible}
+        return self
+
+
+class MendForm(Form):
+    """A file with mended rows of a delivery."""
+
+    file = FileField("Choose the mended file", validators=[FileRequired("Choose the mended file")])
+
+
+class SendForm(Form):
+    """Two buttons: send what was uploaded, or do not."""
 
 
 _DECISIONS = {

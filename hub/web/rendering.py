@@ -82,6 +82,8 @@ def _equip(environment: Environment, zone: ZoneInfo) -> None:
         "day": lambda value: words.day(value, zone),
         "value": words.cell,
         "act": words.act,
+        "mode": lambda value: words.MODES.get(str(value), str(value)),
+        "effect": words.effect,
         "lines": lambda text: "\n".join(clean(line) for line in str(text).splitlines()),
         "duration": words.duration,
         "ago": lambda value: words.ago(value, datetime.now(UTC)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from hub.web.text import number
 
 __all__ = [
     "ANSWERS",
+    "MODES",
     "STATES",
     "act",
     "acts",
@@ -17,6 +19,7 @@ __all__ = [
     "cell",
     "day",
     "duration",
+    "effect",
     "moment",
     "period",
     "state_tag",
@@ -41,6 +44,10 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     "released": ("Released", "green"),
     "rejected": ("Not released", "red"),
     "withdrawn": ("Withdrawn", "grey"),
+    # proposed contracts
+    "proposed": ("Waiting for a decision", "yellow"),
+    "replaced": ("Replaced", "grey"),
+    "turned down": ("Rejected", "red"),
     # eligibility
     "yes": ("Yes", "green"),
     "no": ("No", "grey"),
@@ -58,6 +65,30 @@ ANSWERS: Final[dict[str, tuple[str, str]]] = {
     "no data": ("No data", "grey"),
     "source not covered": ("Source not covered", "grey"),
 }
+
+
+#: Mode of a delivery -> what it holds, in words.
+MODES: Final[dict[str, str]] = {
+    "full": "The whole dataset anew",
+    "append": "Rows to add",
+    "upsert": "Rows to add or replace",
+    "delete": "Rows to remove",
+}
+
+
+def effect(found: Mapping[str, int] | None) -> str:
+    """What a delivery did to its dataset, in words; "" when it did nothing (yet)."""
+    if found is None:
+        return ""
+    parts = [
+        f"{number(found[name])} {words}"
+        for name, words in (
+            ("added", "added"), ("replaced", "replaced"), ("removed", "removed"), ("unmatched", "not found"),
+        )
+        if found.get(name)
+    ]  # fmt: skip
+    rows = found["after"]
+    return f"{', '.join(parts) or 'nothing changed'}; {number(rows)} {'row' if rows == 1 else 'rows'} now"
 
 
 def state_tag(state: object) -> tuple[str, str]:
@@ -121,11 +152,20 @@ _ACTS: Final[dict[str, str]] = {
     "data.read": "Read data for a run",
     "dataset.made": "Published a dataset",
     "dataset.contract": "Published a contract",
+    "dataset.not-linked": "Left a dataset out of linking",
+    "contract.proposed": "Proposed a contract",
+    "contract.accepted": "Accepted a proposed contract",
+    "contract.rejected": "Rejected a proposed contract",
+    "contract.replaced": "Replaced a proposed contract",
     "delivery.offered": "Offered a delivery",
     "delivery.received": "Sent a delivery",
     "delivery.accepted": "Accepted a delivery",
     "delivery.refused": "Refused a delivery",
     "delivery.failed": "Could not check a delivery",
+    "upload.begun": "Uploaded a file",
+    "upload.sent": "Sent an uploaded file",
+    "upload.withdrawn": "Withdrew an uploaded file",
+    "refused-rows.read": "Downloaded rows at fault",
     "faults.read": "Read a quarantine report",
     "agreement.drafted": "Drafted an agreement",
     "agreement.active": "Put an agreement into force",

@@ -64,6 +64,4 @@ def verify(hub: Hub, published: list[str] | None = None) -> Verification:
     if hub.objects.size(f"{_FOLDER}/latest") is not None:
         notes.append(hub.objects.get_bytes(f"{_FOLDER}/latest").decode())
     with hub.database.read() as session:
-        return audit_log.verify_log(
-            session, hub.audit_origin, hub.keyring.checkpoint_private_key.public_key(), notes
-        )
+        return audit_log.verify_log(session, hub.audit_origin, hub.keyring.checkpoint_public_keys, notes)

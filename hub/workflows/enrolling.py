@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from hub.errors import Invalid
+from hub.errors import Forbidden, Invalid
 from hub.identity import store as identities
 from hub.identity.principal import Principal
 from hub.identity.store import Organisation
 from hub.policy.roles import PERSON_ROLES, ROLES, Permission
+from hub.storage.database import utc_now
 from hub.workflows.hub import Hub, authorise, note
 
 __all__ = [
-    "add_client", "add_organisation", "add_user", "enrol", "invite_connector", "list_clients", "list_organisations",
-    "list_users", "revoke_client", "session_of", "sign_in", "sign_out", "token_for", "token_principal",
+    "add_client", "add_organisation", "add_user", "change_client_key", "enrol", "invite_connector", "list_clients",
+    "list_organisations", "list_users", "revoke_client", "session_of", "sign_in", "sign_out", "token_for",
+    "token_principal",
 ]  # fmt: skip
 
 
@@ -53,6 +56,36 @@ def enrol(hub: Hub, code: str, name: str, signing_key: dict[str, Any]) -> tuple[
             raise Invalid("The connector could not be registered; ask for a new code.")
         note(session, known[0], "connector.registered", client_id, detail={"organisation": organisation.slug})
     return client_id, organisation
+
+
+def change_client_key(
+    hub: Hub,
+    principal: Principal,
+    signing_key: dict[str, Any],
+    assertion: str,
+    proof: str,
+    *,
+    keep_old: bool = True,
+) -> datetime:
+    """A client puts a new public key in place of its own; returns until when the old one is taken.
+
+    Without `keep_old`, for a key that was stolen, it is not taken any more from now on.
+
+    Raises:
+        Invalid: when its present key does not say so, or the new one is not in its hands.
+    """
+    authorise(principal, Permission.READ_CATALOGUE)
+    if principal.kind != "client":
+        raise Forbidden("Only a machine client has a signing key to change.")
+    until = utc_now() + timedelta(days=hub.settings.key_overlap_days if keep_old else 0)
+    with hub.database.write() as session:
+        hub.tokens.check_key_change(session, principal, signing_key, assertion, proof)
+        identities.replace_client_key(session, principal.id, signing_key, until)
+        note(
+            session, principal, "client.key-changed", principal.id,
+            detail={"new_key": identities.thumbprint(signing_key), "old_until": until.isoformat()},
+        )  # fmt: skip
+    return until
 
 
 def add_client(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub.config import Settings
     from hub.identity.tokens import TokenIssuer
     from hub.intake.limited import Examiner
+    from hub.intake.uploads import UploadReader
     from hub.runs.sandbox import Sandbox
     from hub.storage.database import Database
     from hub.storage.objects import ObjectStore
@@ -32,9 +33,9 @@ __all__ = ["Hub", "authorise", "note", "today"]
 class Hub:
     """The parts of a running hub.
 
-    `sandbox` is made when first asked for; `examine` reads a delivery where it can do no harm; `check_times` refuses a
-    cron line the scheduler could not follow (it raises Invalid); `next_time` is when a cron line comes next after a
-    moment; `clock` says what time it is.
+    `sandbox` is made when first asked for; `examine` reads a delivery where it can do no harm, and `read_upload` an
+    uploaded file; `check_times` refuses a cron line the scheduler could not follow (it raises Invalid); `next_time` is
+    when a cron line comes next after a moment; `clock` says what time it is.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Hub:
     tokens: TokenIssuer
     sandbox: Callable[[], Sandbox]
     examine: Examiner
+    read_upload: UploadReader
     check_times: Callable[[str], None]
     next_time: Callable[[str, datetime], datetime | None]
     clock: Callable[[], datetime] = utc_now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from hub.errors import Conflict, Forbidden, HubError, Invalid
 from hub.identity.principal import Principal, system
 from hub.policy import store as agreements
 from hub.policy.agreement import Agreement
-from hub.policy.decide import Asked, Grant, require_grant
+from hub.policy.decide import Asked, Grant, decide_for_any
 from hub.policy.roles import Permission
 from hub.runs import store as runs
 from hub.runs.disclose import check_output
@@ -26,6 +26,8 @@ from hub.runs.states import ResultState, RunState
 from hub.runs.store import Plugin, Result, Run
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
+from hub.workflows.fitting import check_fit
+from hub.workflows.granting import Readable, given_period, readable, strangers
 from hub.workflows.hub import Hub, authorise, note, today
 from hub_sdk import PEOPLE_CONTRACT, FormatError, Input, Manifest
 from hub_sdk.tables import arrow_schema
@@ -101,8 +103,20 @@ def check_agreement(hub: Hub, agreement: Agreement, manifest: Manifest, organisa
         Forbidden: with the reason in words.
     """
     for wanted in manifest.inputs:
+        _check_coarse(agreement, wanted, manifest.name)
         if wanted.required:
             _grant(hub, agreement, wanted, manifest.name, organisation)
+
+
+def _check_coarse(agreement: Agreement, wanted: Input, plugin: str) -> None:
+    """Refuse a plugin that would be given text where it counts on exact values: now, and not when it runs."""
+    for item in agreement.generalised(wanted.contract):
+        if item.column in wanted.columns and item.column not in wanted.generalised:
+            raise Forbidden(
+                f"Refused: agreement {agreement.id} gives {item.column} of {wanted.contract} as {item.words} (text), "
+                f"and the plugin {plugin} reads exact values: its manifest does not name the column under "
+                "`generalised`. Use a plugin that does, or an agreement that gives the column exactly."
+            )
 
 
 def cancel(hub: Hub, principal: Principal, run_id: str) -> Run:
@@ -180,6 +194,8 @@ def _ready(hub: Hub, run: Run) -> _Ready:
             )
         manifest = Manifest.from_json(plugin.manifest)
         agreement = agreements.get(session, run.agreement_id)
+        for wanted in manifest.inputs:
+            _check_coarse(agreement, wanted, manifest.name)
         people = _own_source(hub, session, agreement, PEOPLE_CONTRACT, manifest, run)
         index = _own_source(hub, session, agreement, INDEX_CONTRACT, manifest, run)
         linked = set(catalogue.parents(session, index.version.id)) if index else set()
@@ -191,38 +207,68 @@ def _ready(hub: Hub, run: Run) -> _Ready:
     return _Ready(manifest, agreement, prepare(hub.vault, manifest, sources, people, index, agreement.id))
 
 
-def _grant(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisation: str) -> Any:
-    asked = Asked(
+def _asked(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisation: str) -> Asked:
+    return Asked(
         "run plugin", wanted.contract, organisation, today(hub), frozenset(wanted.columns), plugin=plugin,
         agreement=agreement.id,
     )  # fmt: skip
+
+
+def _grant(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisation: str) -> Grant:
+    """What the agreement gives of an input, whoever publishes it; what is read is decided dataset by dataset.
+
+    Raises:
+        Forbidden: when it gives nothing, with the reason.
+    """
     if wanted.link and "link" not in agreement.operations:
         raise Forbidden(
             f"Refused: agreement {agreement.id} does not allow to link people, which {plugin} needs."
         )
-    return require_grant(asked, [agreement])
+    decision = decide_for_any(_asked(hub, agreement, wanted, plugin, organisation), [agreement])
+    if decision.grant is None:
+        raise Forbidden(f"Refused: {decision.reason}.")
+    return decision.grant
 
 
 def _sources(
     hub: Hub, session: Any, agreement: Agreement, wanted: Input, run: Run, linked: set[str]
 ) -> list[Source]:
-    """The versions behind an input: current ones, or, where links are needed, those the index was made from."""
+    """The versions behind an input, of the publishers that the agreement names and no others.
+
+    Current ones, or, where links are needed, those the index was made from.
+    """
     try:
-        grant = _grant(hub, agreement, wanted, run.plugin, run.organisation)
+        _grant(hub, agreement, wanted, run.plugin, run.organisation)
     except Forbidden:
         if wanted.required:
             raise
         return []
-    found = []
-    for dataset, version in catalogue.current_versions(session, [wanted.contract])[wanted.contract]:
-        chosen = version
-        if wanted.link and version.id not in linked:
-            older = [item for item in catalogue.versions(session, dataset.id) if item.id in linked]
-            if not older:
-                raise Conflict(f"{wanted.contract} has not been linked yet; link first (hub link).")
-            chosen = older[0]
-        found.append(_source(hub, session, chosen, grant))
-    return found
+    asked = _asked(hub, agreement, wanted, run.plugin, run.organisation)
+    given = readable(session, asked, [agreement])
+    if not given and wanted.required and (others := strangers(session, wanted.contract, agreement)):
+        raise Conflict(
+            f"There is no version of {wanted.contract} by {', '.join(agreement.publishers_of(wanted.contract))}, whom "
+            f"agreement {agreement.id} names. {', '.join(others)} publish under this contract, but the agreement does "
+            "not name them."
+        )
+    chosen = [
+        (item, _linked_version(session, item, linked) if wanted.link else item.version) for item in given
+    ]
+    check_fit(session, wanted, [(item.name, version) for item, version in chosen])
+    return [_source(hub, session, version, replace(item.grant, on=run.as_at)) for item, version in chosen]
+
+
+def _linked_version(session: Any, item: Readable, linked: set[str]) -> Version:
+    """The newest version of a dataset that the person index was made from."""
+    if item.version.id in linked:
+        return item.version
+    for older in catalogue.versions(session, item.dataset.id):
+        if older.id in linked:
+            return older
+    raise Conflict(
+        f"The dataset {item.name} has not been linked yet; link first (hub link). If it stays so, its page says why "
+        "it cannot be linked, or no agreement allows to link it."
+    )
 
 
 def _own_source(
@@ -244,11 +290,16 @@ def _own_source(
         raise Forbidden(
             f"Refused: agreement {agreement.id} does not allow to link people, which {run.plugin} needs."
         )
-    return _source(hub, session, version, Grant(contract, columns, agreement.id, "links for a run"))
+    coarse = agreement.generalised(contract)
+    grant = Grant(contract, columns, agreement.id, "links for a run", coarse, run.as_at)
+    return _source(hub, session, version, grant)
 
 
 def _source(hub: Hub, session: Any, version: Version, grant: Any) -> Source:
-    return Source(version, hub.vault.locate(session, version.object_key, version.binding), grant)
+    file = hub.vault.locate(session, version.object_key, version.binding)
+    contract = catalogue.contract_by_digest(session, version.contract_digest)
+    start, end = given_period(contract, version, grant)
+    return Source(replace(version, period_start=start, period_end=end), file, grant)
 
 
 class _Watch:

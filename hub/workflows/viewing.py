@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Version
-from hub.errors import Conflict, Forbidden, Invalid, NotFound
+from hub.errors import Conflict, Forbidden, NotFound
 from hub.identity import store as identities
 from hub.identity.principal import Principal
 from hub.insights.household import Contact, HouseholdView, NeedsAnswers, contact, members, needs_answers
-from hub.insights.people import Found, PersonQuery, find_people
+from hub.insights.people import Found, PersonQuery, find_people, search_key
+from hub.insights.serving import (
+    HOUSEHOLD_COLUMNS,
+    ROW_HELD,
+    ROW_HOUSEHOLD,
+    ROW_PERSON,
+    SEARCH_COLUMNS,
+    LinkedVersion,
+    Served,
+    people_copy,
+    serving_of,
+)
 from hub.policy import store as agreements
-from hub.policy.agreement import Agreement
+from hub.policy.agreement import HUB_PUBLISHER, Agreement
 from hub.policy.decide import Asked, Grant, decide, require_grant, whole_file
 from hub.policy.roles import Permission
 from hub.runs import store as runs
 from hub.runs.prepare import INDEX_CONTRACT
+from hub.workflows.granting import decide_on, given_period, slugs
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
-from hub_schemas import Contract, library
+from hub.workflows.looking import Purpose, check_reason, refusals_noted
+from hub_schemas import library
 from hub_schemas.delivery import ROW_NUMBER
 from hub_sdk import Manifest
 
@@ -30,26 +44,6 @@ __all__ = ["Opened", "Purpose", "open_household", "purposes", "search_people"]
 
 _OPERATION = "read person"
 _PLUGIN = "families"
-_LEAST_REASON = 10
-_MEMBER_COLUMNS = ("person_id", "household_id", "forename", "surname", "date_of_birth", "sex", "datasets")
-_SEARCH_COLUMNS = (
-    "person_id",
-    "household_id",
-    "forename",
-    "surname",
-    "date_of_birth",
-    "postcode",
-    "uprn",
-    "nhs_number",
-)
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """Why a principal looks: the agreement that carries the purpose, and the reason typed."""
-
-    agreement: str
-    reason: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,6 +65,7 @@ def purposes(hub: Hub, principal: Principal) -> list[Agreement]:
     ]
 
 
+@refusals_noted("people.search-refused")
 def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: PersonQuery) -> list[Found]:
     """People that match; the search is logged with its purpose and reason, and with keyed references of those found.
 
@@ -79,18 +74,17 @@ def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: Perso
         Invalid: when the reason is missing or the query is too wide.
     """
     authorise(principal, Permission.SEARCH_PEOPLE)
-    _check_reason(purpose)
+    check_reason(purpose)
     query.check()
     with hub.database.read() as session:
         agreement = _agreement(hub, session, purpose)
         grant = require_grant(_asked(hub, principal, PEOPLE_CONTRACT, agreement.id), [agreement])
-        version = _people_version(session)
-        file = hub.vault.locate(session, version.object_key, version.binding)
-    wanted = frozenset(_SEARCH_COLUMNS)
-    found = find_people(hub.vault.read(file, _SEARCH_COLUMNS, _with_ids(grant, wanted)), query)
+        _only_exact(grant, query)
+        linked = _linked(hub, session)
+        found = _found(hub, session, linked, query, _with_ids(grant))
     with hub.database.write() as session:
         note(
-            session, principal, "people.searched", version.id, agreement=agreement.id, purpose=agreement.purpose,
+            session, principal, "people.searched", linked.people.id, agreement=agreement.id, purpose=agreement.purpose,
             reason=hub.vault.seal_text(purpose.reason),
             subjects=[hub.vault.reference("person", person.person_id) for person in found],
             detail={"found": len(found)},
@@ -98,6 +92,7 @@ def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: Perso
     return found
 
 
+@refusals_noted("household.read-refused")
 def open_household(hub: Hub, principal: Principal, household_id: str, purpose: Purpose) -> Opened:
     """The whole picture of a household, as far as the agreement gives it; logged before it is shown.
 
@@ -107,15 +102,12 @@ def open_household(hub: Hub, principal: Principal, household_id: str, purpose: P
         NotFound: when there is no such household.
     """
     authorise(principal, Permission.SEARCH_PEOPLE)
-    _check_reason(purpose)
+    check_reason(purpose)
     with hub.database.read() as session:
         agreement = _agreement(hub, session, purpose)
         grant = require_grant(_asked(hub, principal, PEOPLE_CONTRACT, agreement.id), [agreement])
-        version = _people_version(session)
-        people_file = hub.vault.locate(session, version.object_key, version.binding)
-        people = hub.vault.read(
-            people_file, [*_MEMBER_COLUMNS, "postcode", "uprn"], _with_ids(grant, frozenset())
-        )
+        linked = _linked(hub, session)
+        people, held = _household(hub, session, linked, household_id, _with_ids(grant))
         view = HouseholdView(household_id, members(people, household_id))
         if not view.members:
             raise NotFound(
@@ -125,7 +117,7 @@ def open_household(hub: Hub, principal: Principal, household_id: str, purpose: P
 
         home = people.filter(pc.equal(people["household_id"], household_id)).slice(0, 1).to_pylist()[0]
         view.postcode, view.uprn = home["postcode"] or "", home["uprn"] or ""
-        _contacts(hub, session, principal, agreement, view)
+        _contacts(hub, principal, agreement, _Rows(hub, session, linked, view, held))
         view.answers = _answers(hub, session, principal, agreement, household_id)
     subjects = [hub.vault.reference("household", household_id)]
     subjects += [hub.vault.reference("person", member.person_id) for member in view.members]
@@ -136,14 +128,6 @@ def open_household(hub: Hub, principal: Principal, household_id: str, purpose: P
             detail={"datasets": sorted(item.contract for item in view.contacts)},
         )  # fmt: skip
     return Opened(view, agreement, entry)
-
-
-def _check_reason(purpose: Purpose) -> None:
-    if len(purpose.reason.strip()) < _LEAST_REASON:
-        raise Invalid(
-            f"Say why you look, in at least {_LEAST_REASON} characters, for example: home visit on Friday, case 2041.",
-            fields={"reason": ["too short"]},
-        )
 
 
 def _agreement(hub: Hub, session: Any, purpose: Purpose) -> Agreement:
@@ -164,89 +148,185 @@ def _asked(
         columns,
         principal.roles,
         agreement=agreement,
+        publisher=HUB_PUBLISHER,  # of people and links; other datasets are asked about with their own publisher
     )
 
 
-def _with_ids(grant: Grant, more: frozenset[str]) -> Grant:
+def _only_exact(grant: Grant, query: PersonQuery) -> None:
+    """Refuse to look for what is given coarsely only: whoever may try exact values would learn which is right."""
+    for item in grant.coarse:
+        if getattr(query, item.column, None):
+            name = item.column.replace("_", " ")
+            raise Forbidden(
+                f"Refused: agreement {grant.agreement} gives the {name} as {item.words} only, so nobody can be looked "
+                "for by it. Leave it out."
+            )
+
+
+def _with_ids(grant: Grant) -> Grant:
     """The grant with the hub's own random ids, which name nobody by themselves."""
-    return Grant(
-        grant.contract,
-        grant.columns | {"person_id", "household_id", "datasets"},
-        grant.agreement,
-        grant.reason,
+    return replace(grant, columns=grant.columns | {"person_id", "household_id", "datasets"})
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """One linking as a request sees it from beginning to end: its people, its index, its copies if they can be used."""
+
+    people: Version
+    id: str
+    person_index: str
+    served: Served | None
+
+
+def _linked(hub: Hub, session: Any) -> _Linked:
+    """The newest linking. Everything is found by its people table, so nothing of another one mixes in."""
+    people = catalogue.current_version(session, PEOPLE_CONTRACT)
+    if people is None:
+        raise Conflict("People have not been linked yet, so nobody can be found. Ask the hub's operator.")
+    serving = serving_of(hub.vault, hub.objects)
+    linking = serving.linking(session, people.id)
+    if linking is not None:
+        return _Linked(people, linking.id, linking.person_index, serving.served(session, linking))
+    index = catalogue.current_version(session, INDEX_CONTRACT)  # in a hub that came from elsewhere
+    return _Linked(people, "", index.id if index else "", None)
+
+
+def _found(hub: Hub, session: Any, linked: _Linked, query: PersonQuery, grant: Grant) -> list[Found]:
+    """Those who match, from the copy by what fewest share; on the slow path from everybody."""
+    by, value = search_key(query)
+    people = serving_of(hub.vault, hub.objects).rows(
+        hub.vault, session, linked.served, people_copy(by), by, value, SEARCH_COLUMNS, grant
+    )
+    return find_people(
+        _everybody(hub, session, linked, SEARCH_COLUMNS, grant) if people is None else people, query
     )
 
 
-def _people_version(session: Any) -> Version:
-    version = catalogue.current_version(session, PEOPLE_CONTRACT)
-    if version is None:
-        raise Conflict("People have not been linked yet, so nobody can be found. Ask the hub's operator.")
-    return version
+def _household(
+    hub: Hub, session: Any, linked: _Linked, household_id: str, grant: Grant
+) -> tuple[pa.Table, set[str] | None]:
+    """The people of a household and the versions whose copies hold rows about it; on the slow path everybody, None."""
+    people = None
+    if linked.served is not None:
+        people = serving_of(hub.vault, hub.objects).rows(
+            hub.vault, session, linked.served, people_copy("household_id"), "household_id", household_id,
+            [*HOUSEHOLD_COLUMNS, ROW_HELD], replace(grant, columns=grant.columns | {ROW_HELD}),
+        )  # fmt: skip
+    if people is None or linked.served is None:
+        return _everybody(hub, session, linked, HOUSEHOLD_COLUMNS, grant), None
+    return people, linked.served.holding(people)
 
 
-def _contacts(
-    hub: Hub, session: Any, principal: Principal, agreement: Agreement, view: HouseholdView
-) -> None:
+def _everybody(hub: Hub, session: Any, linked: _Linked, columns: Sequence[str], grant: Grant) -> pa.Table:
+    file = hub.vault.locate(session, linked.people.object_key, linked.people.binding)
+    return hub.vault.read(file, columns, grant)
+
+
+def _contacts(hub: Hub, principal: Principal, agreement: Agreement, rows: _Rows) -> None:
     """Which services are in touch, and why others are not shown."""
-    import pyarrow.compute as pc
-
-    index_version = catalogue.current_version(session, INDEX_CONTRACT)
-    if index_version is None:
-        return
-    grant = whole_file(INDEX_CONTRACT, "rows of one household")
-    file = hub.vault.locate(session, index_version.object_key, index_version.binding)
-    index = hub.vault.read(file, ["version_id", "source_row", "person_id"], grant)
-    ids = pa.array([member.person_id for member in view.members])
-    rows = index.filter(pc.is_in(index["person_id"], ids)).to_pylist()
-    linked = catalogue.versions_by_id(session, catalogue.parents(session, index_version.id)).values()
+    session, linked, view = rows.session, rows.linked, rows.view
+    organisations = {item.id: item for item in identities.list_organisations(session)}
+    publishers = {item.id: item.slug for item in organisations.values()}
     sent = set()
-    for version in sorted(linked, key=lambda item: item.dataset_id):
-        contract = catalogue.contract_by_digest(session, version.contract_digest)
-        sent.add(contract.id)
-        home = identities.organisation(
-            session, catalogue.dataset(session, version.dataset_id).organisation_id
-        )
-        title = f"{home.name}: {contract.title}"
-        decision = decide(_asked(hub, principal, contract.id, agreement.id), [agreement])
+    for item in serving_of(hub.vault, hub.objects).made_from(session, linked.id, linked.person_index):
+        home = organisations[item.dataset.organisation_id].name
+        title = f"{home}: {item.contract.title}"
+        asked = _asked(hub, principal, item.contract.id, agreement.id)
+        decision = decide_on(asked, item.dataset, [agreement], publishers)
         if decision.grant is None:
             view.not_covered.append(title)
             continue
-        mine = {row["source_row"]: row["person_id"] for row in rows if row["version_id"] == version.id}
-        found = _rows(hub, session, version, contract, home.name, mine, decision.grant)
+        sent.add(item.contract.id)
+        found = rows.contact(item, home, decision.grant)
         if found is None:
             view.not_in_touch.append(title)
         else:
             view.contacts.append(found)
     view.nothing_sent += [
-        _title(session, terms.contract)
+        _title(session, terms.contract, agreement)
         for terms in agreement.datasets
         if terms.contract not in sent and not terms.contract.startswith("hub.")
     ]
 
 
-def _title(session: Any, contract_id: str) -> str:
-    """A contract's title, from whoever publishes under it or else from the library."""
-    if datasets := catalogue.datasets_of_contract(session, contract_id):
-        return datasets[-1].title
-    return library.load(contract_id).title if contract_id in library.names() else contract_id
+def _title(session: Any, contract_id: str, agreement: Agreement) -> str:
+    """A contract's title: the library's, or that of a publisher whom the agreement names; nobody else's words."""
+    try:
+        return library.load(contract_id).title
+    except KeyError:
+        pass  # not of the library
+    publishers, named = slugs(session), agreement.publishers_of(contract_id)
+    titles = [
+        dataset.title
+        for dataset in catalogue.datasets_of_contract(session, contract_id)
+        if publishers[dataset.organisation_id] in named
+    ]
+    return titles[0] if titles else contract_id
 
 
-def _rows(
-    hub: Hub,
-    session: Any,
-    version: Version,
-    contract: Contract,
-    home: str,
-    mine: dict[int, str],
-    grant: Grant,
-) -> Contact | None:
-    if not mine:
-        return None
-    wanted = [column.name for column in contract.columns if grant.permits(column.name)]
-    file = hub.vault.locate(session, version.object_key, version.binding)
-    table = hub.vault.read(file, [ROW_NUMBER, *wanted], grant)
-    period = (version.period_start, version.period_end)
-    return contact(contract, home, table, mine, version.accepted_at, period, wanted)
+class _Rows:
+    """The rows about one household: from the copies, and for versions without one by way of the person index.
+
+    `held` are the versions whose copies have some; None when copies are not to be used.
+    """
+
+    def __init__(
+        self, hub: Hub, session: Any, linked: _Linked, view: HouseholdView, held: set[str] | None
+    ) -> None:
+        self.session, self.linked, self.view = session, linked, view
+        self._hub, self._held = hub, held
+        self._people_of_rows: dict[str, dict[int, str]] | None = None
+
+    def contact(self, item: LinkedVersion, home: str, grant: Grant) -> Contact | None:
+        """What one version holds about the household, as far as the grant gives it; None when nothing."""
+        wanted = [column.name for column in item.contract.columns if grant.permits(column.name)]
+        table, mine = self._fast(item, wanted, grant) or self._slow(item, wanted, grant)
+        if not mine:
+            return None
+        period = given_period(item.contract, item.version, grant)
+        return contact(item.contract, home, table, mine, item.version.accepted_at, period, wanted)
+
+    def _fast(
+        self, item: LinkedVersion, wanted: list[str], grant: Grant
+    ) -> tuple[pa.Table, dict[int, str]] | None:
+        served, version_id = self.linked.served, item.version.id
+        if served is None or self._held is None or version_id not in served.linking.copies:
+            return None
+        if version_id not in self._held:
+            return pa.table({}), {}
+        # Whose a row is are the hub's own random ids; the rest is for the agreement to give.
+        more = replace(grant, columns=grant.columns | {ROW_HOUSEHOLD, ROW_PERSON})
+        table = serving_of(self._hub.vault, self._hub.objects).rows(
+            self._hub.vault, self.session, served, version_id, ROW_HOUSEHOLD, self.view.household_id,
+            [ROW_PERSON, *wanted], more,
+        )  # fmt: skip
+        if table is None:
+            return None
+        # All are the household's, in the order in which the version has them: their numbers there do not matter.
+        numbers = pa.array(range(table.num_rows), pa.int64())
+        return table.append_column(ROW_NUMBER, numbers), dict(enumerate(table[ROW_PERSON].to_pylist()))
+
+    def _slow(self, item: LinkedVersion, wanted: list[str], grant: Grant) -> tuple[pa.Table, dict[int, str]]:
+        mine = self._by_index().get(item.version.id, {})
+        if not mine:
+            return pa.table({}), mine
+        file = self._hub.vault.locate(self.session, item.version.object_key, item.version.binding)
+        return self._hub.vault.read(file, [ROW_NUMBER, *wanted], grant), mine
+
+    def _by_index(self) -> dict[str, dict[int, str]]:
+        """For each version, whose rows of the household's members are; read once."""
+        if self._people_of_rows is None:
+            import pyarrow.compute as pc
+
+            version = catalogue.version(self.session, self.linked.person_index)
+            file = self._hub.vault.locate(self.session, version.object_key, version.binding)
+            grant = whole_file(INDEX_CONTRACT, "rows of one household")
+            index = self._hub.vault.read(file, ["version_id", "source_row", "person_id"], grant)
+            ids = pa.array([member.person_id for member in self.view.members])
+            self._people_of_rows = {}
+            for row in index.filter(pc.is_in(index["person_id"], ids)).to_pylist():
+                self._people_of_rows.setdefault(row["version_id"], {})[row["source_row"]] = row["person_id"]
+        return self._people_of_rows
 
 
 def _answers(

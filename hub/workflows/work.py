@@ -7,7 +7,7 @@ import structlog
 from hub.intake import store as intake
 from hub.runs import store as runs
 from hub.storage.leases import hold, let_go
-from hub.workflows import auditing, deciding, linking, running
+from hub.workflows import auditing, deciding, linking, running, shredding
 from hub.workflows.hub import Hub
 
 __all__ = ["LEASE_SECONDS", "drain", "lead", "resign", "take_back", "tidy", "work_once"]
@@ -50,6 +50,7 @@ def tidy(hub: Hub) -> None:
     """Once in a while: give up what nobody will finish."""
     deciding.give_up_uploads(hub)
     deciding.sweep(hub)
+    shredding.tidy(hub)
 
 
 def lead(hub: Hub, holder: str) -> bool:

@@ -13,9 +13,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-__all__ = ["INVALID", "Grid", "Mask", "Numbers", "digit_value", "weighted_sum"]
+from hub_schemas.cell_texts import Bytes, Cells
 
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+__all__ = ["INVALID", "Grid", "Mask", "Numbers", "digit_value", "looked_up", "weighted_sum"]
+
 Numbers = np.ndarray[Any, np.dtype[np.int32]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -24,18 +25,13 @@ INVALID: Final = -1_000_000
 
 
 class Grid:
-    """The bytes of a String series without nulls whose values are all `width` bytes long."""
+    """The bytes of texts without nulls which are all `width` bytes long."""
 
-    def __init__(self, values: pl.Series, width: int) -> None:
-        # As large_string: offsets and one buffer of bytes.
-        array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
-        self.rows, self.width = len(array), width
-        if self.rows == 0:
-            self._flat: Bytes = np.zeros(0, dtype=np.uint8)
-            return
-        _, offsets, data = array.buffers()
-        start = int(np.frombuffer(offsets, dtype=np.int64, count=1, offset=array.offset * 8)[0])
-        self._flat = np.frombuffer(data, dtype=np.uint8, count=self.rows * width, offset=start)
+    def __init__(self, values: Cells | pl.Series, width: int) -> None:
+        cells = values if isinstance(values, Cells) else Cells(values)
+        signs, ends = cells.spans
+        self.rows, self.width = len(cells), width
+        self._flat: Bytes = signs[int(ends[0]) : int(ends[0]) + self.rows * width]
 
     def byte(self, position: int) -> Bytes:
         """The bytes at one position, as a view."""
@@ -54,12 +50,21 @@ class Grid:
         total: Numbers | None = None
         while width:
             step = 2 if width > 1 else 1
-            part = _pairs(10, 1)[self.pair(position)] if step == 2 else _single(1)[self.byte(position)]
+            part = (
+                looked_up(_pairs(10, 1), self.pair(position))
+                if step == 2
+                else looked_up(_single(1), self.byte(position))
+            )
             total = part if total is None else total * np.int32(10**step) + part
             position, width = position + step, width - step
         if total is None:
             raise ValueError("a field has at least one byte")
         return total
+
+
+def looked_up(table: np.ndarray[Any, Any], index: np.ndarray[Any, Any]) -> Any:
+    """table[index], but beyond the ends of the table its ends; unlike indexing, this lets other threads run."""
+    return np.take(table, index, mode="clip")
 
 
 def digit_value(sign: int) -> int:
@@ -92,10 +97,10 @@ def weighted_sum(grid: Grid, start: int, weights: tuple[int, ...], letters: str 
     """
     total: Numbers | None = None
     for index in range(0, len(weights) - 1, 2):
-        part = _pairs(weights[index], weights[index + 1], letters)[grid.pair(start + index)]
+        part = looked_up(_pairs(weights[index], weights[index + 1], letters), grid.pair(start + index))
         total = part if total is None else total + part
     if len(weights) % 2:
-        part = _single(weights[-1], letters)[grid.byte(start + len(weights) - 1)]
+        part = looked_up(_single(weights[-1], letters), grid.byte(start + len(weights) - 1))
         total = part if total is None else total + part
     if total is None:
         raise ValueError("a sum needs a weight")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
 from itertools import product
 
 import polars as pl
 
+from hub_schemas.cell_texts import Cells, Repetition
 from hub_schemas.cells import FALSE, TRUE
 from hub_schemas.dates_columnar import parse_series
-from hub_schemas.identifiers_columnar import normalise_series
+from hub_schemas.identifiers_columnar import canonical, normalise_series
 from hub_schemas.model import Cell, Column
 from hub_schemas.patterns import compile_pattern
 from hub_schemas.texts import out_of_calendar
@@ -18,17 +19,28 @@ from hub_schemas.texts import out_of_calendar
 __all__ = ["Checked", "check_text_column", "check_typed_column"]
 
 
-@dataclass(slots=True)
 class Checked:
     """A column after its checks.
 
-    value: typed, null where missing or not of the type. present: whether the cell had anything in it once
-    trimmed. faults: for each rule that any row breaks, a mask of the rows that do.
+    faults: for each rule that any row breaks, a mask of the rows that do.
     """
 
-    value: pl.Series
-    present: pl.Series
-    faults: list[tuple[str, pl.Series]] = field(default_factory=list)
+    def __init__(self, value: pl.Series | Callable[[], pl.Series], present: pl.Series) -> None:
+        """value: the values, or what makes them when they are asked for."""
+        self._value, self._present = value, present
+        self.faults: list[tuple[str, pl.Series]] = []
+
+    @property
+    def value(self) -> pl.Series:
+        """Typed, null where missing or not of the type."""
+        if not isinstance(self._value, pl.Series):
+            self._value = self._value()
+        return self._value
+
+    @property
+    def present(self) -> pl.Series:
+        """Whether the cell had anything in it once trimmed."""
+        return self._present
 
     def holding(self) -> pl.Series:
         """The values that break no rule by themselves; null for the others."""
@@ -37,34 +49,106 @@ class Checked:
             value = _without(value, mask)
         return value
 
+    def forget(self, mask: pl.Series) -> None:
+        """Take the values of the mask for none of the type."""
+        self._value = _without(self.value, mask)
+
     def note(self, rule: str, mask: pl.Series) -> None:
         """Keep the mask if any row is at fault; a null is no fault."""
         if mask.any():
             self.faults.append((rule, mask.fill_null(False)))
 
 
+class _Spread(Checked):
+    """A column of which only the different cells were checked; `codes` says which of them each row holds."""
+
+    def __init__(self, distinct: Checked, codes: pl.Series) -> None:
+        self._distinct, self._codes = distinct, codes
+        self.faults = [(rule, mask.gather(codes)) for rule, mask in distinct.faults]
+
+    @cached_property
+    def value(self) -> pl.Series:
+        return self._distinct.value.gather(self._codes)
+
+    @cached_property
+    def present(self) -> pl.Series:
+        if self._distinct.present.all():
+            return pl.repeat(True, len(self._codes), dtype=pl.Boolean, eager=True)
+        return self._distinct.present.gather(self._codes)
+
+    def holding(self) -> pl.Series:
+        return self._distinct.holding().gather(self._codes)
+
+
 def check_text_column(
-    column: Column, sent: pl.Series, *, references: pl.Series | None = None, demand: bool = True
+    column: Column,
+    sent: Cells,
+    *,
+    repetition: Repetition | None = None,
+    references: pl.Series | None = None,
+    demand: bool = True,
 ) -> Checked:
-    """Check the texts of a column. demand: whether a missing required value is a fault."""
+    """Check the texts of a column.
+
+    repetition: of the column, from batch to batch; without one every cell is looked at. demand: whether a missing
+    required value is a fault.
+    """
+    parts = repetition.distinct(sent) if repetition is not None else None
+    if parts is None:
+        return _check_texts(column, sent, references, demand=demand)
+    distinct, codes = parts
+    return _Spread(_check_texts(column, distinct, references, demand=demand), codes)
+
+
+def _check_texts(column: Column, sent: Cells, references: pl.Series | None, *, demand: bool) -> Checked:
     if column.missing_values or (column.type == "string" and not column.identifier):
-        text = _trimmed(column, sent)
-        present, value = text.is_not_null(), _typed(column, text)
+        neat = sent.neat and not column.missing_values
+        text = sent.series if neat else _trimmed(column, sent.series)
+        checked = Checked(_typed(column, text), text.is_not_null())
+    elif column.identifier:
+        checked = _identified(column, column.identifier, sent)
     else:
-        present, value = _typed_as_sent(column, sent)
-    checked = Checked(value, present)
-    if column.required and demand:
-        checked.note("required", ~present)
-    if value.null_count() > len(present) - (present.sum() or 0):
-        checked.note("identifier" if column.identifier else "type-error", present & value.is_null())
+        present, value = _typed_as_sent(column, sent.series)
+        checked = Checked(value, present)
+    present = checked.present
+    if column.required and demand and not present.all():
+        checked.faults.insert(0, ("required", ~present))
+    if not column.identifier or column.missing_values:
+        value = checked.value
+        if value.null_count() > len(present) - (present.sum() or 0):
+            checked.note("identifier" if column.identifier else "type-error", present & value.is_null())
     _constraints(column, checked, references)
+    return checked
+
+
+def _identified(column: Column, kind: str, sent: Cells) -> Checked:
+    """A column of identifiers: the cells that are not canonical as they stand are tidied and looked at again."""
+    good = canonical(kind, sent)
+    present = pl.repeat(True, len(sent), dtype=pl.Boolean, eager=True)
+    if good.all():
+        return Checked(lambda: sent.series, present)
+    rest = (~good).arg_true()
+    text = _trimmed(column, sent.filter(~good))
+    value = normalise_series(kind, text)
+    if text.null_count():
+        present = present.scatter(rest, text.is_not_null())
+
+    def whole() -> pl.Series:
+        if value.null_count() == len(value):
+            return _without(sent.series, ~good)
+        return sent.series.clone().scatter(rest, value)
+
+    checked = Checked(whole, present)
+    wrong = text.is_not_null() & value.is_null()
+    if wrong.any():
+        checked.note("identifier", pl.repeat(False, len(sent), eager=True).scatter(rest, wrong))
     return checked
 
 
 def _typed_as_sent(column: Column, sent: pl.Series) -> tuple[pl.Series, pl.Series]:
     """(present, value), trimming only the cells that cannot be read as they are.
 
-    No layout, number or identifier begins or ends with white space, so a cell that can be read needs no trim.
+    No layout or number begins or ends with white space, so a cell that can be read needs no trim.
     """
     present, value = sent.is_not_null(), _typed(column, sent)
     unread = present & value.is_null()
@@ -75,8 +159,41 @@ def _typed_as_sent(column: Column, sent: pl.Series) -> tuple[pl.Series, pl.Serie
     return present.scatter(places, text.is_not_null()), value.clone().scatter(places, _typed(column, text))
 
 
-def check_typed_column(column: Column, value: pl.Series, *, references: pl.Series | None = None) -> Checked:
-    """Check typed values again: what a column of accepted rows may hold, no more."""
+def check_typed_column(
+    column: Column,
+    value: Cells | pl.Series,
+    *,
+    repetition: Repetition | None = None,
+    references: pl.Series | None = None,
+) -> Checked:
+    """Check typed values again: what a column of accepted rows may hold, no more. value: Cells if it is of texts."""
+    if isinstance(value, pl.Series):
+        return _check_values(column, value, references)
+    parts = repetition.distinct(value) if repetition is not None else None
+    if parts is None:
+        return _check_typed_texts(column, value, references)
+    return _Spread(_check_typed_texts(column, parts[0], references), parts[1])
+
+
+def _check_typed_texts(column: Column, cells: Cells, references: pl.Series | None) -> Checked:
+    present = pl.Series(cells.array.is_valid())
+    checked = Checked(lambda: cells.series, present)
+    if column.required:
+        checked.note("required", ~present)
+    if column.identifier and not column.missing_values:
+        # A canonical form is the only one that stays as it is when tidied.
+        checked.note("identifier", ~canonical(column.identifier, cells) & present)
+    elif column.missing_values or not cells.neat:
+        text = _trimmed(column, cells.series)
+        if column.identifier:
+            checked.note("identifier", ~normalise_series(column.identifier, text).eq_missing(cells.series))
+        else:
+            checked.note("type-error", ~text.eq_missing(cells.series))
+    _constraints(column, checked, references)
+    return checked
+
+
+def _check_values(column: Column, value: pl.Series, references: pl.Series | None) -> Checked:
     present = value.is_not_null()
     checked = Checked(value, present)
     if column.required:
@@ -86,13 +203,7 @@ def check_typed_column(column: Column, value: pl.Series, *, references: pl.Serie
     elif column.type in ("date", "timestamp"):
         outside = out_of_calendar(value)
         checked.note("type-error", outside)
-        checked.value = _without(value, outside)
-    elif column.type == "string":
-        text = _trimmed(column, value)
-        if column.identifier:
-            checked.note("identifier", ~normalise_series(column.identifier, text).eq_missing(value))
-        else:
-            checked.note("type-error", ~text.eq_missing(value))
+        checked.forget(outside)
     _constraints(column, checked, references)
     return checked
 

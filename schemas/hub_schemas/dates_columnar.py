@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from hub_schemas.bytegrid import Grid, Mask, Numbers
+from hub_schemas.bytegrid import Grid, Mask, Numbers, looked_up
 from hub_schemas.layouts import MONTHS, Layout, layouts
 from hub_schemas.model import Column
 from hub_schemas.texts import FIRST_MICROSECOND, LAST_MICROSECOND
@@ -52,7 +52,7 @@ def _month_by_name(grid: Grid, start: int, fits: Mask) -> Numbers:
         small = grid.byte(position) | np.uint8(32)
         fits &= (small >= ord("a")) & (small <= ord("z"))
         code = (code << 5) | (small & np.uint8(31))
-    return np.asarray(_month_of()[code])
+    return np.asarray(looked_up(_month_of(), code))
 
 
 def _match_text(grid: Grid, start: int, text: str, fits: Mask, *, any_case: bool) -> None:
@@ -114,11 +114,11 @@ def _days(values: dict[str, Numbers], fits: Mask) -> Numbers:
     before, length = _calendar()
     fits &= (year >= 1) & (month >= 1) & (month <= 12)
     index = year * np.int32(16) + month
-    first = np.take(before, index, mode="clip")
+    first: Numbers = looked_up(before, index)
     day = values.get("day")
     if day is None:
         return first + np.int32(1)
-    fits &= (day >= 1) & (day <= np.take(length, index, mode="clip"))
+    fits &= (day >= 1) & (day <= looked_up(length, index))
     return np.asarray(first + day)
 
 

@@ -8,12 +8,14 @@ bytes; where a kind is all digits the same sum says that they are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from hub_schemas.bytegrid import Grid, Mask, weighted_sum
+from hub_schemas.bytegrid import Grid, Mask, Numbers, looked_up, weighted_sum
+from hub_schemas.cell_texts import Cells
 from hub_schemas.identifier_kinds import (
     KINDS,
     PNC_LETTERS,
@@ -23,56 +25,65 @@ from hub_schemas.identifier_kinds import (
     VAT_WEIGHTS,
 )
 
-__all__ = ["normalise_series"]
+__all__ = ["canonical", "normalise_series"]
 
 
-def _letters(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.frombuffer(text.encode(), dtype=np.uint8)
+@cache
+def _letters(text: str, most: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """For a sum of up to `most` the check letter, which goes round through `text`."""
+    return np.frombuffer(text.encode(), dtype=np.uint8)[np.arange(most + 1) % len(text)]
+
+
+@cache
+def _remainders(divisor: int, right: tuple[int, ...], most: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether a sum of up to `most` leaves one of these when divided."""
+    among: Mask = np.isin(np.arange(most + 1) % divisor, right)
+    return among
+
+
+def _lettered(grid: Grid, total: Numbers, letters: str, most: int, place: int) -> Mask:
+    """Whether the letter at `place` is the one of the sum; false where the sum is below zero."""
+    holds: Mask = (total >= 0) & np.asarray(looked_up(_letters(letters, most), total) == grid.byte(place))
+    return holds
 
 
 def _nhs(grid: Grid) -> Mask:
-    total = weighted_sum(grid, 0, tuple(range(10, 1, -1)))
-    check = (11 - total % 11) % 11  # ten is no digit, so it never equals one
-    digits = weighted_sum(grid, 0, (1,) * 10)
-    same = (digits == 0) | (digits == 90)  # only ten noughts or ten nines add up to these
-    holds: Mask = (total >= 0) & (digits >= 0) & (check == grid.number(9, 1)) & ~same
+    # With the check digit's own weight of 1 the sum is a multiple of 11. Only ten noughts add up to nothing and only
+    # ten nines to the most there is; both are multiples and neither is a number.
+    total = weighted_sum(grid, 0, tuple(range(10, 0, -1)))
+    holds: Mask = looked_up(_remainders(11, (0,), 495), total) & (total > 0) & (total < 495)
     return holds
 
 
 def _upn(grid: Grid) -> Mask:
     total = weighted_sum(grid, 1, tuple(range(2, 13))) + weighted_sum(grid, 12, (13,), UPN_LETTERS)
-    holds: Mask = (total >= 0) & (_letters(UPN_LETTERS)[total % 23] == grid.byte(0))
-    return holds
+    return _lettered(grid, total, UPN_LETTERS, 9 * 77 + 22 * 13, 0)
 
 
 def _uln(grid: Grid) -> Mask:
-    holds: Mask = (weighted_sum(grid, 0, tuple(range(10, 0, -1))) % 11 == 10) & (grid.byte(0) != ord("0"))
-    return holds & (weighted_sum(grid, 0, (1,) * 10) >= 0)
+    total = weighted_sum(grid, 0, tuple(range(10, 0, -1)))
+    holds: Mask = looked_up(_remainders(11, (10,), 495), total) & (total > 0) & (grid.byte(0) != ord("0"))
+    return holds
 
 
 def _pnc(grid: Grid) -> Mask:
-    year, serial = (
-        grid.number(2, 2),
-        weighted_sum(grid, 5, tuple(10**power % 23 for power in range(6, -1, -1))),
-    )
-    total = year * (10**7 % 23) + serial
-    valid = (grid.number(0, 4) >= 0) & (serial >= 0) & (grid.byte(4) == ord("/"))
-    holds: Mask = valid & (_letters(PNC_LETTERS)[total % 23] == grid.byte(12))
-    return holds
+    step = 10**7 % 23
+    year = weighted_sum(grid, 2, (10 * step, step))
+    total = year + weighted_sum(grid, 5, tuple(10**power % 23 for power in range(6, -1, -1)))
+    valid = (grid.number(0, 4) >= 0) & (grid.byte(4) == ord("/"))
+    valid &= _lettered(grid, total, PNC_LETTERS, 99 * step + 9 * 7 * 22, 12)
+    return np.asarray(valid)
 
 
 def _utr(grid: Grid) -> Mask:
-    total = weighted_sum(grid, 1, UTR_WEIGHTS)
-    holds: Mask = (total >= 0) & (_letters(UTR_DIGITS)[total % 11] == grid.byte(0))
-    return holds
+    return _lettered(grid, weighted_sum(grid, 1, UTR_WEIGHTS), UTR_DIGITS, 9 * sum(UTR_WEIGHTS), 0)
 
 
 def _vat(grid: Grid) -> Mask:
-    remainder = (total := weighted_sum(grid, 0, VAT_WEIGHTS)) % 97
-    valid = total >= 0
+    total = weighted_sum(grid, 0, VAT_WEIGHTS)
+    holds: Mask = looked_up(_remainders(97, (0, 42), 9 * sum(VAT_WEIGHTS)), total) & (total >= 0)
     if grid.width == 12:
-        valid &= grid.number(9, 3) >= 0
-    holds: Mask = valid & ((remainder == 0) | (remainder == 42))
+        holds &= grid.number(9, 3) >= 0
     return holds
 
 
@@ -87,8 +98,16 @@ _GRIDS: Final[dict[str, tuple[tuple[int, Callable[[Grid], Mask]], ...]]] = {
 }
 
 
+def canonical(kind: str, cells: Cells) -> pl.Series:
+    """Which cells are canonical with the right check digit; false for nulls."""
+    for width, check in _GRIDS.get(kind, ()):
+        if cells.width == width:
+            return pl.Series(check(Grid(cells, width)), dtype=pl.Boolean)
+    return _canonical(kind, cells.series)
+
+
 def _canonical(kind: str, values: pl.Series) -> pl.Series:
-    """Which values are canonical with the right check digit; false for nulls."""
+    """The same for texts of many widths."""
     if kind not in _GRIDS:
         fits = values.str.contains("\\A(?:" + KINDS[kind].canonical + ")\\z").fill_null(False)
         return fits & (values != "00000000").fill_null(False) if kind == "company-number" else fits

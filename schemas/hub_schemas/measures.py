@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 
 import numpy as np
 import polars as pl
 
+from hub_schemas.cell_texts import Cells
 from hub_schemas.checked_column import Checked
 from hub_schemas.contract import Contract
 from hub_schemas.fault_frame import FaultFrame
@@ -41,7 +43,7 @@ class Measures:
             if check.metric == "duplicateValues"
         }
 
-    def add(self, sent: dict[str, pl.Series], checked: dict[str, Checked], rows: int) -> None:
+    def add(self, sent: Mapping[str, Cells | pl.Series], checked: dict[str, Checked], rows: int) -> None:
         """Count one batch. sent: the cells as they came; checked: what became of them."""
         for index, check in enumerate(self._contract.quality):
             if check.metric == "duplicateValues":
@@ -95,11 +97,11 @@ class Measures:
         return self._counts[index]
 
 
-def _count(check: Quality, sent: pl.Series, checked: Checked) -> int:
+def _count(check: Quality, sent: Cells | pl.Series, checked: Checked) -> int:
     if check.metric == "nullValues":
         return int((~checked.present).sum())
     if check.metric == "missingValues":
-        texts = as_text(sent).str.strip_chars()
+        texts = as_text(sent.series if isinstance(sent, Cells) else sent).str.strip_chars()
         return int((~checked.present | texts.is_in(list(check.values)).fill_null(False)).sum())
     valid = pl.Series(list(check.values), dtype=checked.value.dtype)
     return int((checked.present & ~checked.value.is_in(valid.implode()).fill_null(False)).sum())

@@ -1,11 +1,11 @@
 """Which rows repeat a key, over any number of batches, in bounded memory.
 
-A key is remembered as 96 bits of two hashes with random seeds (so nobody can prepare collisions): 32 bits
-lead a sorted 64-bit word whose lower half says where the other 64 bits and the row number stand. That is 24
-bytes a row, about 240 MB for ten million, however long the keys are. Any two different keys among n rows
-are taken for the same with a chance of about n * n / 2**97: 6e-16 for ten million rows.
+A key is remembered as 96 bits of two hashes with random seeds (so nobody can prepare collisions). A table with open
+addressing holds 32 bits of the first hash and says where the other 64 and the row number stand. That is 20 bytes a
+row and 8 to 13 more in the table, 260 MB for ten million, however long the keys are. Any two different keys among n
+rows are taken for the same with a chance of about n * n / 2**97: 6e-16 for ten million rows.
 
-Sorted runs of like size are merged (a log-structured tree), so each batch is searched in a few runs only.
+All keys of a batch go through the table side by side, one probe at a time.
 """
 
 from __future__ import annotations
@@ -20,58 +20,152 @@ __all__ = ["SeenKeys"]
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
-_INDEX: Final = np.uint64(2**32 - 1)
+_PLACE: Final = np.uint64(2**32 - 1)
 _HEAD: Final = np.uint64(2**64 - 2**32)
-_MOST: Final = 2**32 - 1
+_MOST: Final = 2**32 - 2
+_FEWEST_BITS: Final = 12
+#: Of the table, before it is made twice as large.
+_MOST_IN_USE: Final = 0.62
 
 
 class SeenKeys:
-    """The keys of one uniqueness rule seen so far (at most 4,294,967,295 different ones)."""
+    """The keys of one uniqueness rule seen so far (at most 4,294,967,294 different ones)."""
 
     def __init__(self) -> None:
         self._seeds = (secrets.randbits(62), secrets.randbits(62))
-        self._runs: list[Words] = []
+        self._table = _Table(_FEWEST_BITS)
         self._tails = np.zeros(0, dtype=np.uint64)
-        self._rows = np.zeros(0, dtype=np.int64)
+        self._rows: np.ndarray[Any, Any] = np.zeros(0, dtype=np.int32)
         self._size = 0
 
     def repeats(self, columns: list[pl.Series], rows: Rows) -> Rows:
         """For each row the number of the first row with the same key, or 0 where it is the first itself.
 
-        columns: the key's typed values (no nulls), each as long as `rows`; rows: their numbers, from 1. Keys
+        columns: the key's typed values (no nulls), each as long as `rows`; rows: their numbers, any but 0. Keys
         that were new are remembered.
         """
-        if len(rows) == 0:
+        count = len(rows)
+        if count == 0:
             return np.zeros(0, dtype=np.int64)
-        if self._size + len(rows) > _MOST:
+        if self._size + count > _MOST:
             raise OverflowError("more rows than can be told apart; send the dataset in parts")
         heads, tails = (_hash(columns, seed) for seed in self._seeds)
-        words = (heads & _HEAD) | np.arange(len(rows), dtype=np.uint64)
-        run = pl.Series(words).sort().to_numpy()  # polars sorts on every core
-        first = _within(run, tails, rows)
-        for old in self._runs:
-            older, newer = _same_heads(old, run)
-            same = self._tails[older] == tails[newer]
-            first[newer[same]] = self._rows[older[same]]
-        self._remember(run, tails, rows, first == 0)
-        return first
-
-    def _remember(
-        self, run: Words, tails: Words, rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]
-    ) -> None:
-        """Add the rows to keep; the lower halves of their words become places in the arrays of all rows."""
-        place = (np.cumsum(keep, dtype=np.int64) + (self._size - 1)).astype(np.uint64)
-        if not keep.all():
-            run, tails, rows = run[keep[run & _INDEX]], tails[keep], rows[keep]
-        run = (run & _HEAD) | place[run & _INDEX]
-        end = self._size + len(rows)
+        end = self._size + count
+        if self._rows.dtype == np.int32 and np.abs(rows).max() > np.iinfo(np.int32).max:
+            self._rows = self._rows.astype(np.int64)
         self._tails, self._rows = _room(self._tails, end, self._size), _room(self._rows, end, self._size)
         self._tails[self._size : end], self._rows[self._size : end] = tails, rows
-        self._size = end
-        while self._runs and len(self._runs[-1]) <= 2 * len(run):
-            run = pl.Series(np.concatenate([self._runs.pop(), run])).sort().to_numpy()
-        self._runs.append(run)
+        self._table = self._table.with_room(count)
+        entries = (heads & _HEAD) | np.arange(self._size + 1, end + 1, dtype=np.uint64)
+        slots, holders = self._table.enter(entries, self._tails)
+        first = np.where(holders == entries, 0, self._rows[(holders & _PLACE).astype(np.intp) - 1])
+        self._keep(holders == entries, entries, slots)
+        return first.astype(np.int64)
+
+    def find(self, columns: list[pl.Series]) -> Rows:
+        """For each row the number of the row that was seen with the same key, or 0; nothing is remembered."""
+        heads, tails = (_hash(columns, seed) for seed in self._seeds)
+        places = self._table.look(heads & _HEAD, tails, self._tails)
+        numbers = np.zeros(len(places), dtype=np.int64)
+        numbers[places >= 0] = self._rows[places[places >= 0]]
+        return numbers
+
+    def _keep(self, new: np.ndarray[Any, np.dtype[np.bool_]], entries: Words, slots: Places) -> None:
+        """Close the gaps that repeated keys leave in the arrays, so that these do not grow with them."""
+        start, kept = self._size, int(np.count_nonzero(new))
+        if kept < len(new):
+            chosen = start + np.flatnonzero(new)
+            self._tails[start : start + kept] = self._tails[chosen]
+            self._rows[start : start + kept] = self._rows[chosen]
+            places = np.arange(start + 1, start + kept + 1, dtype=np.uint64)
+            self._table.slots[slots[new]] = (entries[new] & _HEAD) | places
+        self._size += kept
+        self._table.used += kept
+
+
+class _Table:
+    """Entries by the upper bits of their hash; 0 is a free slot. An entry's lower half is a place, from 1."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits, self.used = bits, 0
+        self.slots = np.zeros(1 << bits, dtype=np.uint64)
+
+    def with_room(self, count: int) -> _Table:
+        """This table, or a larger one with the same entries when `count` more would fill it."""
+        bits = self.bits
+        while self.used + count > _MOST_IN_USE * (1 << bits) and bits < 32:
+            bits += 1
+        if bits == self.bits:
+            return self
+        larger = _Table(bits)
+        larger.fill(self.slots[self.slots != 0])
+        return larger
+
+    def fill(self, entries: Words) -> None:
+        """Put entries with different keys into this empty table."""
+        entries = pl.Series(entries).sort().to_numpy()  # polars sorts on every core
+        order = np.arange(len(entries))
+        # Each stands at its own slot or right after the one before it, whichever is further on.
+        slots = np.maximum.accumulate((entries >> np.uint64(64 - self.bits)).astype(np.intp) - order) + order
+        within = int(np.searchsorted(slots, len(self.slots)))
+        self.slots[slots[:within]] = entries[:within]
+        self.used = within
+        self.enter(entries[within:], None)  # the few that go round to the first slots
+        self.used = len(entries)
+
+    def enter(self, entries: Words, tails: Words | None) -> tuple[Places, Words]:
+        """Put entries in, unless one with the same key is there or comes earlier.
+
+        tails: the second hash of every place; None when all keys are known to be different. Returns for each its
+        slot, and the entry that stands there: its own, or that of the same key.
+        """
+        slots = (entries >> np.uint64(64 - self.bits)).astype(np.intp)
+        holders = np.zeros(len(entries), dtype=np.uint64)
+        left = np.arange(len(entries))
+        mask = len(self.slots) - 1
+        while len(left):
+            at, own = slots.take(left), entries.take(left)
+            free = np.flatnonzero(self.slots.take(at) == 0)[::-1]
+            # Of several that want one slot the last to be written holds it; backwards, that is the earliest.
+            self.slots[at[free]] = own[free]
+            found = self.slots.take(at)
+            done = found == own
+            if tails is not None:
+                alike = np.flatnonzero(~done & ((found ^ own) < _PLACE + np.uint64(1)))
+                if len(alike):
+                    same = tails[_index(found[alike])] == tails[_index(own[alike])]
+                    done[alike[same]] = True
+            holders[left[done]] = found[done]
+            left = left[~done]
+            slots[left] = (slots[left] + 1) & mask
+        return slots, holders
+
+    def look(self, heads: Words, keys: Words, tails: Words) -> Places:
+        """The place (from 0) of each key, -1 where it is not there.
+
+        keys: their second hashes; tails: those of every place.
+        """
+        places = np.full(len(heads), -1, dtype=np.intp)
+        slots = (heads >> np.uint64(64 - self.bits)).astype(np.intp)
+        left = np.arange(len(heads))
+        while len(left):
+            found = self.slots[slots[left]]
+            there = found != 0
+            left, found = left[there], found[there]
+            alike = ((found ^ heads[left]) & _HEAD) == 0
+            same = np.zeros(len(left), dtype=np.bool_)
+            same[alike] = tails[_index(found[alike])] == keys[left[alike]]
+            places[left[same]] = _index(found[same])
+            left = left[~same]
+            slots[left] = (slots[left] + 1) & (len(self.slots) - 1)
+        return places
+
+
+def _index(entries: Words) -> Places:
+    """Where the second hash of each entry stands."""
+    return (entries & _PLACE).astype(np.intp) - 1
 
 
 def _hash(columns: list[pl.Series], seed: int) -> Words:
@@ -92,40 +186,3 @@ def _room(old: Any, size: int, used: int) -> Any:
     new = np.empty(max(size, used * 3 // 2), dtype=old.dtype)
     new[:used] = old[:used]
     return new
-
-
-def _within(run: Words, tails: Words, rows: Rows) -> Rows:
-    """For each row of a batch the number of the first one in it with the same key, 0 for that one itself."""
-    first = np.zeros(len(rows), dtype=np.int64)
-    heads = run & _HEAD
-    equal = heads[1:] == heads[:-1]
-    if not equal.any():
-        return first
-    near = np.zeros(len(run), dtype=np.bool_)
-    near[1:] |= equal
-    near[:-1] |= equal
-    index = (run[near] & _INDEX).astype(np.int64)
-    # Within equal heads by tail, then by row: equal keys stand together, the earliest row first.
-    order = np.lexsort((index, tails[index], heads[near]))
-    index, head, tail = index[order], heads[near][order], tails[index[order]]
-    opens = np.ones(len(index), dtype=np.bool_)
-    opens[1:] = (head[1:] != head[:-1]) | (tail[1:] != tail[:-1])
-    opener = np.maximum.accumulate(np.where(opens, np.arange(len(index)), 0))
-    first[index[~opens]] = rows[index[opener[~opens]]]
-    return first
-
-
-def _same_heads(old: Words, run: Words) -> tuple[Words, Words]:
-    """Places (in the arrays of all rows, in the batch) of words that share their head."""
-    heads = run & _HEAD
-    low = np.searchsorted(old, heads)
-    older, newer = [], []
-    # Keys in `old` are all different, so more than one word with the same head is rare and the loop short.
-    at = np.flatnonzero(low < len(old))
-    while len(at := at[(old[low[at]] & _HEAD) == heads[at]]):
-        older.append(old[low[at]] & _INDEX)
-        newer.append(run[at] & _INDEX)
-        low[at] += 1
-        at = at[low[at] < len(old)]
-    none = [np.zeros(0, dtype=np.uint64)]
-    return np.concatenate(older or none), np.concatenate(newer or none)

@@ -406,3 +406,23 @@ def test_arrow_data_that_is_not_what_it_says_is_turned_away() -> None:
         )
     with pytest.raises(BatchError, match="not sound"):
         Checker(contract(TEXT)).check_text(pa.table({"a": text}))
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_columns_of_many_different_cells_and_of_few_are_judged_alike(repeated: bool) -> None:
+    made = contract(TEXT | {"logicalTypeOptions": {"pattern": "^R[0-9]+$"}, "primaryKey": True}, NUMBER)
+    checker = Checker(made)
+    for first in (1, 3001):
+        numbers = range(first, first + 3000)
+        keys = [f" R{number}" if number % 7 == 0 else f"R{number}" for number in numbers]
+        keys[100], keys[2000] = "X1", keys[50]
+        counts = [str(number % (3 if repeated else 10_000)) for number in numbers]
+        counts[200] = "many"
+        outcome = checker.check_text(pl.DataFrame({"a": keys, "n": counts}), first)
+        assert faults(outcome.faults) == [
+            (first + 100, "a", "pattern"),
+            (first + 200, "n", "type-error"),
+            (first + 2000, "a", "primary-key"),
+        ]
+        assert outcome.accepted_rows == outcome.accepted.num_rows == 2997
+        assert outcome.accepted["a"].to_pylist()[:3] == [f"R{number}" for number in numbers[:3]]

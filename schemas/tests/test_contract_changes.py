@@ -8,7 +8,7 @@ import pytest
 from contract_strategies import contract_text
 
 from hub_schemas import library, load_contract
-from hub_schemas.changes import compare, least_version
+from hub_schemas.changes import compare, least_version, precedence, version_problem
 
 BASE = {"name": "a", "logicalType": "string", "classification": "personal"}
 
@@ -100,6 +100,69 @@ def test_the_version_number_must_move_as_far_as_the_change_does() -> None:
         assert least_version(old, compare(old, load_contract(contract_text([BASE | column])))) == version
     wider = load_contract(contract_text([BASE, BASE | {"name": "b"}]))
     assert least_version(old, compare(old, wider)) == "1.1.0"
+
+
+def test_a_number_that_does_not_fit_is_named_with_the_one_to_take() -> None:
+    old = load_contract(contract_text([BASE]))
+
+    def numbered(version: str, *columns: dict[str, Any]) -> str:
+        text = contract_text(list(columns)).replace("1.0.0", version, 1)
+        new = load_contract(text)
+        assert new.version == version
+        return version_problem(old, new, compare(old, new))
+
+    optional = (BASE, BASE | {"name": "b"})
+    for version in ("1.0.0", "0.9.9", "1.0.0-rc.1"):
+        assert numbered(version, *optional).endswith("Take 1.1.0.")
+    for version in ("1.0.1", "1.1.0", "1.1.0-local.1", "7.0.0"):
+        assert numbered(version, *optional) == ""
+    assert numbered("1.9.0", BASE | {"required": True}).endswith("Take 2.0.0.")
+    assert numbered("2.0.0", BASE | {"required": True}) == ""
+    assert numbered("1.0.0", BASE).endswith("Take 1.0.1."), (
+        "another text, though nothing that counts has changed"
+    )
+
+
+def test_versions_stand_in_the_order_of_semantic_versioning() -> None:
+    """The example of section 11 of semver 2.0.0, and more."""
+    order = [
+        "0.9.0", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
+        "1.0.0-rc.1", "1.0.0", "1.1.0-local.1", "1.1.0-local.2", "1.1.0-local.10", "1.1.0", "1.2.0", "1.10.0", "2.0.0",
+    ]  # fmt: skip
+    assert sorted(set(order), key=precedence) == order
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "readers"),
+    [
+        ({}, {"logicalType": "integer"}, True),
+        ({}, {"classification": "open"}, True),
+        ({}, {"required": True}, False),
+        ({}, {"physicalName": "A"}, False),
+        ({}, options(pattern="a"), False),
+        (enum("x", "y"), enum("x"), False),
+        ({}, {"customProperties": [{"property": "linkageRole", "value": "surname"}]}, True),
+    ],
+)  # fmt: skip
+def test_what_can_hurt_readers_is_told_from_what_hurts_senders_only(
+    before: dict[str, Any], after: dict[str, Any], readers: bool
+) -> None:
+    old, new = (load_contract(contract_text([BASE | part])) for part in (before, after))
+    assert [change.readers for change in compare(old, new)] == [readers]
+
+
+def test_what_was_dropped_of_the_whole_is_seen_and_said_in_words() -> None:
+    columns = [BASE, BASE | {"name": "b"}]
+    rule = [{"property": "bothOrNeither", "value": ["a", "b"]}]
+    plain = load_contract(contract_text(columns))
+    ruled = load_contract(
+        contract_text(columns, rule, quality=[{"metric": "rowCount", "mustBeGreaterThan": 1}])
+    )
+    said = [change.what for change in compare(plain, ruled)]
+    assert any("a and b must both have a value" in words for words in said), said
+    dropped = compare(ruled, plain)
+    assert [change.effect for change in dropped] == ["compatible", "compatible"]
+    assert not any("BothOrNeither" in change.what or "Quality(" in change.what for change in dropped)
 
 
 def test_two_contracts_cannot_be_compared() -> None:

@@ -98,3 +98,34 @@ def test_what_was_accepted_is_accepted_again_unchanged_by_the_receiving_side(
     again = Checker(contract).check_typed(accepted)
     assert again.accepted.equals(accepted)
     assert again.faults.num_rows == 0
+
+
+def cell_by_cell(contract: Contract) -> Checker:
+    """A checker that looks at every cell, not at the different ones of each column."""
+    checker = Checker(contract)
+    for repetition in checker._repetition.values():
+        repetition.worth_it = False
+    return checker
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(contracts_with_rows(), st.integers(1, 5))
+def test_checking_the_different_cells_of_a_column_says_the_same_as_checking_every_cell(
+    case: tuple[Contract, list[dict[str, str | None]]], size: int
+) -> None:
+    contract, rows = case
+    frame = frame_of(contract, rows)
+    distinct, every = Checker(contract), cell_by_cell(contract)
+    for start in range(0, frame.height, size):
+        batch = frame.slice(start, size)
+        one = distinct.check_text(batch, first_row=start + 1)
+        # The same cells as Arrow holds them, begun in the middle of its buffers.
+        other = every.check_text(frame.to_arrow().slice(start, size), first_row=start + 1)
+        assert one.accepted_rows == one.accepted.num_rows == other.accepted.num_rows
+        for name in ("accepted", "refused", "faults"):
+            assert getattr(one, name).equals(getattr(other, name)), name
+    assert distinct.finish().equals(every.finish())
+    accepted = Checker(contract).check_text(frame).accepted
+    again = cell_by_cell(contract).check_typed(accepted)
+    assert again.accepted.equals(accepted)
+    assert again.faults.num_rows == 0

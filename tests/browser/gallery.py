@@ -23,6 +23,7 @@ from browser.samples import (
     ENTRIES,
     FAULT_COUNTS,
     FAULTS,
+    FINDINGS,
     HOSTILE,
     HOUSEHOLD,
     ISOLATION,
@@ -31,6 +32,8 @@ from browser.samples import (
     NOW,
     OUTPUTS,
     PLUGIN,
+    PROPOSALS,
+    PUBLICATIONS,
     RESULT,
     RUNS,
     TODAY,
@@ -41,16 +44,69 @@ from browser.samples import (
 from hub.audit.log import Verification
 from hub.insights.household import HouseholdView
 from hub.intake.states import DeliveryState
+from hub.intake.upload_brief import Findings
 from hub.policy.agreement import AgreementState
 from hub.runs.states import ResultState, RunState
 from hub.web import create_blueprint, pages
-from hub.web.forms import DecisionForm, SearchForm, SignInForm
+from hub.web.forms import (
+    ContractDecisionForm,
+    DecisionForm,
+    MendForm,
+    ReidentifyForm,
+    SearchForm,
+    SendForm,
+    SignInForm,
+    UploadForm,
+)
 from hub.web.rendering import install, render
 from hub.web.reports import view_report
+from hub.workflows.cataloguing import ContractLine
+from hub.workflows.reidentifying import Reidentified
 from hub_schemas import library
+from hub_schemas.pages import describe
 from hub_sdk import Report
 
 # ---- the pages ------------------------------------------------------------
+
+
+def proposal_with_errors() -> pages.DatasetPage:
+    """Nothing was chosen."""
+    form = ContractDecisionForm(formdata=None, meta={"csrf": False})
+    form.validate()
+    return pages.DatasetPage(
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        contract=library.load("schools.attendance"),
+        proposals=PROPOSALS[:1],
+        form=form,
+    )
+
+
+def upload(*, validate: bool = False) -> pages.UploadPage:
+    """A file to choose; with `validate`, nothing was chosen."""
+    form = UploadForm(formdata=None, meta={"csrf": not validate}).offer(("upn", "term"), exists=True)
+    if validate:
+        form.validate()
+    return pages.UploadPage(
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        contract=library.load("schools.attendance"),
+        form=form,
+        most_mb=100,
+    )
+
+
+def upload_check(findings: Findings | None) -> pages.UploadCheckPage:
+    """What is in a file."""
+    current = replace(VERSIONS[0], rows=20_000 if findings is FINDINGS else 7_000)
+    return pages.UploadCheckPage(
+        delivery=replace(DELIVERY, state=DeliveryState.UPLOADING, accepted=0, refused=0, effect=None),
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        current=current,
+        findings=findings,
+        form=SendForm(formdata=None),
+    )
 
 
 def sign_in_with_errors() -> pages.SignInPage:
@@ -162,6 +218,47 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         deliveries=DELIVERIES[:3],
         agreements=(AGREEMENT,),
     ),
+    "dataset-proposal": lambda: pages.DatasetPage(
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        contract=library.load("schools.attendance"),
+        versions=VERSIONS,
+        publications=PUBLICATIONS,
+        proposals=PROPOSALS,
+        form=ContractDecisionForm(formdata=None),
+        not_linked="uprn is number, linking needs string or integer",
+    ),
+    "dataset-proposal-errors": proposal_with_errors,
+    "dataset-proposal-other": lambda: pages.DatasetPage(
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        contract=library.load("schools.attendance"),
+        proposals=PROPOSALS[:1],
+        why_not="This is not yours to decide: a data steward of Children's Services decides about it.",
+    ),
+    "contracts": lambda: pages.ContractsPage(
+        library=(
+            ContractLine("schools.attendance", "1.0.0", "School attendance", True, ("Wexbourne Schools",)),
+            ContractLine("health.ncmp", "1.0.0", "Measurements", True, ()),
+        ),
+        others=(ContractLine("police.dogs", "0.3.0", HOSTILE, False, ("Wexbourne Police", HOSTILE)),),
+    ),
+    "contract": lambda: pages.ContractPage(
+        contract=describe(library.load("schools.attendance")),
+        in_library=True,
+        used_by=(pages.UsedBy("ds1", "Wexbourne Schools", "1.0.0"),),
+    ),
+    "contract-hostile": lambda: pages.ContractPage(
+        contract=replace(
+            describe(library.load("police.street_crime")),
+            title=HOSTILE,
+            texts=(HOSTILE, HOSTILE),
+            limitations=HOSTILE,
+            facts=(HOSTILE,),
+            rules=(HOSTILE,),
+        ),
+        in_library=False,
+    ),
     "dataset-empty": lambda: pages.DatasetPage(
         dataset=replace(DATASET, current_version=None),
         organisation="Wexbourne Schools",
@@ -199,6 +296,41 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         connector="Schools connector",
         refusal_threshold=0.1,
     ),
+    "delivery-to-mend": lambda: pages.DeliveryPage(
+        delivery=replace(DELIVERY, mode="append", replays="b" * 32, replayed=7),
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        connector="Uploads on the hub's pages",
+        refusal_threshold=0.1,
+        version=VERSIONS[0],
+        fault_counts=FAULT_COUNTS,
+        faults=FAULTS,
+        replays=("c" * 32, "d" * 32),
+        uploaded=True,
+        may_mend=True,
+    ),
+    "delivery-to-send": lambda: pages.DeliveryPage(
+        delivery=replace(DELIVERY, state=DeliveryState.UPLOADING, accepted=0, refused=0, effect=None),
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        connector="Uploads on the hub's pages",
+        refusal_threshold=0.1,
+        may_send=True,
+    ),
+    "upload": upload,
+    "upload-errors": lambda: upload(validate=True),
+    "mend": lambda: pages.MendPage(
+        delivery=DELIVERY,
+        dataset=DATASET,
+        organisation="Wexbourne Schools",
+        form=MendForm(formdata=None),
+        most_mb=100,
+    ),
+    "upload-check": lambda: upload_check(FINDINGS),
+    "upload-check-refused": lambda: upload_check(
+        replace(FINDINGS, refusal=f"41.2% of the rows are at fault; {HOSTILE}")
+    ),
+    "upload-check-later": lambda: upload_check(None),
     "search": lambda: pages.SearchPage(form=search()),
     "search-errors": search_with_errors,
     "search-nobody": lambda: pages.SearchPage(form=search(), found=()),
@@ -212,6 +344,21 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
     "search-no-agreement": lambda: pages.SearchPage(form=SearchForm(formdata=None).offer([])),
     "household": lambda: pages.HouseholdPage(
         view=HOUSEHOLD, access=ACCESS, on=TODAY, contact="families@wexbourne.example", searched="p2"
+    ),
+    "reidentify": lambda: pages.ReidentifyPage(result_id=RESULT.id, form=ReidentifyForm()),
+    "reidentify-refused": lambda: pages.ReidentifyPage(
+        result_id=RESULT.id, form=ReidentifyForm(), why_not=f"Refused: {HOSTILE}."
+    ),
+    "reidentify-found": lambda: pages.ReidentifyPage(
+        result_id=RESULT.id,
+        form=ReidentifyForm(),
+        found=Reidentified(
+            "person",
+            ("forename", "date_of_birth", "postcode"),
+            ((HOSTILE, "35 to 39", None),),
+            AGREEMENT,
+            4212,
+        ),
     ),
     "household-bare": lambda: pages.HouseholdPage(
         view=HouseholdView("h2", MEMBERS[2:]), access=replace(ACCESS, entry=None), on=TODAY

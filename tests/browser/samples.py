@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hub.audit.log import Entry
-from hub.catalogue.store import Dataset, Version
+from hub.catalogue.store import Dataset, Publication, Version
 from hub.insights.household import Contact, HouseholdView, Member, Need, NeedsAnswers
 from hub.intake.states import DeliveryState
 from hub.intake.store import Delivery, FaultCount
+from hub.intake.upload_brief import Findings, Line
 from hub.policy.agreement import Agreement, AgreementState, DatasetTerms
 from hub.runs.sandbox.outcome import Isolation
 from hub.runs.states import ResultState, RunState
@@ -18,6 +19,8 @@ from hub.runs.store import Plugin, Result, Run, Schedule
 from hub.web import pages
 from hub.web.pages.publishing import FaultLine
 from hub.web.reports import view_table
+from hub_schemas import library
+from hub_schemas.changes import Change
 
 NOW = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
 TODAY = NOW.date()
@@ -80,24 +83,52 @@ VERSIONS = tuple(
     )
     for number in (2, 1)
 )
-MANIFEST = {"contract": {"id": "schools.attendance", "version": "1.2.0"}, "mode": "full"}
-DELIVERY = Delivery(
-    "a" * 32,
-    "client1",
-    "org1",
-    "ds1",
-    MANIFEST,
-    "sig",
-    DeliveryState.ACCEPTED,
-    None,
-    7104,
-    7002,
-    102,
-    "v2",
-    {},
-    NOW,
-    NOW,
+PUBLICATIONS = (
+    Publication("1.0.0", library.load("schools.attendance").digest, NOW),
+    Publication("0.9.0", "e" * 64, NOW - timedelta(days=90)),
 )
+PROPOSALS = (
+    pages.ProposalLine(
+        "prp1", "2.0.0", "f" * 64, "proposed", "breaking",
+        (
+            Change("absence_unauthorised", "was dropped", "breaking", True),
+            Change(None, f"a rule was added: {HOSTILE}", "breaking"),
+            Change("provision", "the list of values changed", "compatible"),
+        ),
+        (
+            pages.TouchedLine(
+                "agreement", AGREEMENT.title, "/agreements/families-support-2026", ("absence_unauthorised",),
+                ("Children's Services",),
+            ),
+            pages.TouchedLine("plugin", "Families who may need help", "", ("absence_unauthorised",)),
+        ),
+        NOW, "Schools connector, Wexbourne Schools", "Children's Services or The hub itself",
+        problem="1.0.0 is not above 1.1.0: a published version is never changed. Take 2.0.0.",
+    ),
+    pages.ProposalLine(
+        "prp0", "1.9.0", "e" * 64, "turned down", "breaking", (Change("upn", "was dropped", "breaking", True),), (),
+        NOW,
+        "Schools connector, Wexbourne Schools", decided_at=NOW, decided_by="Stella Marsh", reason=HOSTILE,
+    ),
+)  # fmt: skip
+MANIFEST = {
+    "contract": {"id": "schools.attendance", "version": "1.2.0"}, "mode": "full",
+    "rows": {"sent": 7104, "accepted": 7002, "refused": 102}, "source": {"name": HOSTILE, "rows": 7104},
+}  # fmt: skip
+EFFECT = {"before": 7000, "added": 7002, "replaced": 0, "removed": 7000, "unmatched": 0, "after": 7002}
+DELIVERY = Delivery(
+    "a" * 32, "client1", "org1", "ds1", "full", None, MANIFEST, "sig", DeliveryState.ACCEPTED, None, 7104, 7002, 102, 0,
+    7104, EFFECT, "v2", {}, NOW, NOW, NOW, None, 0,
+)  # fmt: skip
+FINDINGS = Findings(
+    7104, 7002, 102, ("encoding cp1252 (guessed)", "semicolon between cells", HOSTILE),
+    (
+        Line("type-error", "date_of_birth", 61, 12, "date_of_birth must be a date like 31/12/2014"),
+        Line("extra-cell", "", 40, 301, HOSTILE),
+        Line("unique", "upn", 1, None, "upn must not stand twice"),
+    ),
+    warnings=(HOSTILE,), left_out=3,
+)  # fmt: skip
 DELIVERIES = tuple(
     pages.DeliveryLine(
         f"d{index}",
@@ -108,14 +139,22 @@ DELIVERIES = tuple(
         sent - refused if state == "accepted" else 0,
         refused,
         NOW - timedelta(hours=index),
+        **more,
     )
-    for index, (title, owner, state, sent, refused) in enumerate(
+    for index, (title, owner, state, sent, refused, more) in enumerate(
         [
-            ("School attendance by term", "Wexbourne Schools", "accepted", 7104, 102),
-            ("Incidents", "Wexbourne Police", "checking", 41210, 0),
-            ("Tenancies", "Wexbourne Housing", "refused", 5120, 1290),
-            ("Claims", "Wexbourne Benefits", "accepted", 9120, 0),
-            ("Street crime", "Wexbourne Police", "accepted", 31635, 12),
+            (
+                "School attendance by term",
+                "Wexbourne Schools",
+                "accepted",
+                7104,
+                102,
+                {"effect": EFFECT, "replayed": 7},
+            ),
+            ("Incidents", "Wexbourne Police", "checking", 41210, 0, {"mode": "upsert", "checked": 16384}),
+            ("Tenancies", "Wexbourne Housing", "refused", 5120, 1290, {"mode": "delete"}),
+            ("Claims", "Wexbourne Benefits", "accepted", 9120, 0, {"mode": "append", "replays": "b" * 32}),
+            ("Street crime", "Wexbourne Police", "withdrawn", 31635, 12, {}),
         ]
     )
 )

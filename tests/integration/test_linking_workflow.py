@@ -26,6 +26,7 @@ organisations: [hub]
 operations: [link]
 datasets:
   - contract: housing.tenancies
+    publishers: [housing]
     columns: [tenancy_id, person_number, forename, surname, date_of_birth, uprn, postcode, start_date]
 start: 2026-01-01
 end: 2099-12-31
@@ -112,7 +113,8 @@ def test_a_delivery_without_rows_does_not_stop_the_linking_of_the_others(hub: Hu
         principal_of(hub, "hub", "data steward", name="first"),
         AGREEMENT.replace("id: link-people", "id: link-health").replace(
             AGREEMENT[AGREEMENT.index("  - contract") : AGREEMENT.index("start: ")],
-            "  - contract: health.registrations\n    columns: [local_id, forename, surname, date_of_birth]\n",
+            "  - contract: health.registrations\n    publishers: [schools]\n"
+            "    columns: [local_id, forename, surname, date_of_birth]\n",
         ),
     )
     agreeing.change(hub, principal_of(hub, "hub", "data steward", name="second"), "link-health", "activate")

@@ -36,6 +36,7 @@ _ARREARS = Manifest(
 )  # fmt: skip
 _SHARING = (
     AGREEMENT.replace("police.establishment", "housing.tenancies")
+    .replace("controllers: [police]", "controllers: [housing]")
     .replace("[counting]", "[arrears]")
     .replace("[run plugin, read aggregate]", "[link, run plugin]")
     .replace("organisations: [police]", "organisations: [police, hub]")
@@ -67,6 +68,7 @@ def test_two_agreements_see_the_same_people_under_names_that_do_not_match(sqlite
         for number, (forename, surname, born) in enumerate(_PEOPLE, 1)
     ]  # fmt: skip
     operator = principal_of(hub, "hub", "operator")
+    principal_of(hub, "housing")
     first, second = (
         agree(hub, _SHARING.replace("id: planning", f"id: {name}")) for name in ("sharing-a", "sharing-b")
     )
@@ -96,6 +98,7 @@ def test_without_the_power_to_link_no_links_are_given(sqlite_hub: Hub) -> None:
     sandbox = FakeSandbox(_ARREARS)
     hub = replace(sqlite_hub, sandbox=lambda: sandbox)  # type: ignore[arg-type, return-value]
     running.register_plugins(hub, principal_of(hub, "hub", "operator"))
+    principal_of(hub, "housing")
     agree(hub, _SHARING.replace("[link, run plugin]", "[run plugin]"))
     with pytest.raises(Forbidden, match="does not allow to link people"):
         running.request_run(hub, principal_of(hub, "police", "analyst"), "arrears", "planning", "police", {})

@@ -7,6 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hub.errors import Conflict
 from hub.identity.principal import Principal
 from hub.intake.store import Delivery
 from hub.vault.material import PARQUET_PATH, MaterialHandler
@@ -58,7 +60,8 @@ class Sender:
     def __init__(self, hub: Hub, slug: str, operator: Principal) -> None:
         self.hub = hub
         self.key = Ed25519PrivateKey.generate()
-        enrolling.add_organisation(hub, operator, slug, slug)
+        with suppress(Conflict):  # it is there already
+            enrolling.add_organisation(hub, operator, slug, slug)
         code = enrolling.invite_connector(hub, operator, slug)
         x = base64.urlsafe_b64encode(self.key.public_key().public_bytes_raw()).decode().rstrip("=")
         self.client_id, home = enrolling.enrol(hub, code, "tests", {"kty": "OKP", "crv": "Ed25519", "x": x})

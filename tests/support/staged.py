@@ -98,6 +98,7 @@ class FakeSandbox:
         self.answer = answer
         self.given: list[dict[str, pa.Table]] = []
         self.log: tuple[str, ...] = ()
+        self.coverage: Mapping[str, Any] = {}
 
     def isolation(self) -> Isolation:
         """Said to be full, so that no page warns."""
@@ -112,12 +113,14 @@ class FakeSandbox:
 
     def run(
         self, plugin: str, inputs: Mapping[str, pa.Table], *, parameters: Mapping[str, Any],
-        on_event: Callable[[Event], None], cancelled: Callable[[], bool], digest: str | None = None, **_: Any,
+        on_event: Callable[[Event], None], cancelled: Callable[[], bool], digest: str | None = None,
+        coverage: Mapping[str, Any] | None = None, **_: Any,
     ) -> RunResult:  # fmt: skip
         """Answer."""
         if digest not in (None, self.digests[plugin]):
             raise Conflict(f"The files of the plugin {plugin} have changed since it was approved.")
         self.given.append(dict(inputs))
+        self.coverage = coverage or {}
         on_event(Event("progress", "half done", 0.5))
         for line in self.log:
             on_event(Event("log", line))

@@ -83,6 +83,11 @@ def test_what_is_missing_is_named(name: str) -> None:
         ({"datasets": [{"contract": "a.b", "columns": []}]}, "datasets"),
         ({"datasets": [{"contract": "a.b", "columns": "*"}]}, "datasets"),
         ({"datasets": [{"contract": "a.b", "columns": ["x"], "all": True}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": ["x"], "publishers": []}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": ["x"], "publishers": "police"}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": ["x"], "publishers": ["The Police"]}]}, "datasets"),
+        ({"datasets": [{"contract": "a.b", "columns": ["x"], "publishers": ["*"]}]}, "datasets"),
+        ({"datasets": [{"contract": "hub.people", "columns": ["x"], "publishers": ["police"]}]}, "datasets"),
         ({"start": "2026-13-45"}, "start"),
         ({"start": "2026-01-01T00:00:00"}, "start"),
         ({"start": 20260101}, "start"),
@@ -151,6 +156,21 @@ def test_columns_named_twice_cannot_hide_what_is_given() -> None:
 def test_a_dataset_named_twice_gives_the_columns_of_both() -> None:
     terms = [{"contract": "a.b", "columns": ["x"]}, {"contract": "a.b", "columns": ["y"]}]
     assert load_agreement(_changed(datasets=terms)).columns_of("a.b") == {"x", "y"}
+
+
+def test_an_entry_is_about_the_publishers_it_names_else_about_the_controllers() -> None:
+    terms = [
+        {"contract": "a.b", "columns": ["x"]},
+        {"contract": "a.b", "columns": ["y"], "publishers": ["housing", "county", "housing"]},
+        {"contract": "hub.people", "columns": ["z"]},
+    ]
+    agreement = load_agreement(_changed(datasets=terms, controllers=["police", "The Council"]))
+    assert agreement.publishers_of("a.b") == ("police", "The Council", "housing", "county")
+    assert agreement.columns_from("a.b", "police") == {"x"}
+    assert agreement.columns_from("a.b", "county") == {"y"}
+    assert agreement.columns_from("a.b", "mallory") == frozenset()
+    assert agreement.publishers_of("hub.people") == ("hub",)
+    assert agreement.columns_from("hub.people", "police") == frozenset()
 
 
 def test_names_in_other_scripts_are_read() -> None:

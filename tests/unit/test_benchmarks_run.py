@@ -14,22 +14,26 @@ from benchmarks.measure import Timings, interleaved, peak_mb, percentile_95
 from benchmarks.registry import BENCHMARKS, Scale, runner
 from benchmarks.table import Table, rate, ratio
 
-TOY = Scale(rows=1_000, people=300, entries=40, repeats=1)
+TOY = Scale(rows=1_000, people=300, entries=40, keys=20, repeats=1)
 
 # Benchmark -> for each of its tables: its columns, and how many lines it has at least.
 SHAPES = {
     "check": [(("what", "rows run", "seconds", "rows/s", "to floor", "faults seen", "peak MB"), 7)],
+    "shapes": [(("what", "rows", "seconds", "to floor", "refused", "peak MB"), 12)],
     "intake": [
-        (("what", "seconds", "rows/s", "to floor", "peak MB"), 4),
+        (("what", "seconds", "rows/s", "to floor", "to plain", "peak MB"), 5),
         (("what", "ms", "ms a key", "characters"), 4),
     ],
-    "encryption": [(("what", "plain s", "vault s", "vault/plain", "vault rows/s"), 4)],
+    "encryption": [
+        (("what", "plain s", "vault s", "whole s", "vault/plain", "vault/whole", "vault rows/s"), 5)
+    ],
     "linkage": [
         (("what", "seconds", "people/s", "records/s", "to floor", "peak MB"), 3),
         (("what", "precision", "recall", "F1", "people"), 4),
         (("what", "precision", "recall", "F1", "households", "true"), 3),
     ],
     "lookup": [(("what", "people", "records", "median ms", "p95 ms", "to floor"), 5)],
+    "rotation": [(("what", "seconds", "keys/s", "to floor", "read median ms", "read p95 ms"), 2)],
     "audit": [
         (("what", "acts/s", "ms an act", "to alone"), 6),
         (("what", "seconds", "entries/s", "to floor"), 4),
@@ -129,7 +133,7 @@ def test_an_unknown_benchmark_is_named_with_those_there_are(capsys: pytest.Captu
         main(["chekc"])
 
     assert end.value.code == 2
-    assert "there is no benchmark chekc; there are check, intake" in capsys.readouterr().err
+    assert "there is no benchmark chekc; there are check, shapes, intake" in capsys.readouterr().err
 
 
 def test_the_help_names_every_benchmark_and_gives_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.errors import Forbidden
 from hub.policy.agreement import TRANSITIONS, Agreement, AgreementState, DatasetTerms, move
-from hub.policy.decide import Asked, decide, require_grant, whole_file
+from hub.policy.decide import Asked, decide, decide_for_any, require_grant, whole_file
 from hub.policy.roles import ROLES, Permission, may, require
 
 AGREEMENT = Agreement(
@@ -26,7 +26,7 @@ AGREEMENT = Agreement(
 )  # fmt: skip
 ASKED = Asked(
     "run plugin", "schools.attendance", "council", date(2026, 6, 1), frozenset({"term"}), frozenset({"service user"}),
-    "families",
+    "families", publisher="a",
 )  # fmt: skip
 
 
@@ -62,6 +62,13 @@ def test_without_columns_everything_the_agreement_gives_is_granted() -> None:
             "holds from 2026-01-01 to 2026-12-31, not on 2027-01-01",
         ),
         (replace(ASKED, on=date(2025, 12, 31)), AGREEMENT, "not on 2025-12-31"),
+        (
+            replace(ASKED, publisher="mallory"),
+            AGREEMENT,
+            "is about schools.attendance of a, not of mallory",
+        ),
+        (replace(ASKED, publisher=""), AGREEMENT, "does not say who publishes schools.attendance"),
+        (ASKED, replace(AGREEMENT, controllers=("A",)), "of A, not of a"),
         (ASKED, replace(AGREEMENT, state=AgreementState.DRAFT), "is draft, not active"),
         (ASKED, replace(AGREEMENT, state=AgreementState.WITHDRAWN), "is withdrawn, not active"),
     ],
@@ -93,6 +100,7 @@ def test_no_grant_ever_holds_a_column_outside_the_agreement(
         date(2026, 6, 1) + timedelta(days),
         columns,
         plugin=plugin,
+        publisher="a",
     )
     with_it, without_it = decide(asked, [agreement]), decide(asked, [])
     assert without_it.grant is None, "removing an agreement never widens access"
@@ -100,6 +108,39 @@ def test_no_grant_ever_holds_a_column_outside_the_agreement(
         assert with_it.grant.columns <= agreement.columns_of("schools.attendance")
         assert columns <= with_it.grant.columns
         assert state is AgreementState.ACTIVE
+
+
+@given(
+    named=st.lists(st.lists(st.sampled_from(["a", "b", "c"]), max_size=2), min_size=1, max_size=3),
+    asked_of=st.sampled_from(["a", "b", "c", "d", ""]),
+    controllers=st.sampled_from([("a",), ("B",), ("b", "c")]),
+)
+def test_nothing_is_granted_of_a_publisher_whom_no_entry_names(
+    named: list[list[str]], asked_of: str, controllers: tuple[str, ...]
+) -> None:
+    """Each entry gives a column of its own, so that columns of one publisher cannot slip in with another's."""
+    terms = tuple(
+        DatasetTerms("x.y", frozenset({f"column{number}"}), "", tuple(slugs))
+        for number, slugs in enumerate(named)
+    )
+    agreement = replace(AGREEMENT, datasets=terms, controllers=controllers)
+    asked = replace(ASKED, contract="x.y", columns=frozenset(), publisher=asked_of)
+    given_by = {f"column{number}" for number, slugs in enumerate(named) if asked_of in (slugs or controllers)}
+    decision = decide(asked, [agreement])
+    assert (decision.grant.columns if decision.grant else frozenset()) == given_by
+    general = decide_for_any(replace(asked, publisher=""), [agreement])
+    assert general.allowed
+    if asked_of:
+        assert decide_for_any(asked, [agreement]) == decision
+
+
+def test_the_hubs_own_datasets_are_the_hubs_whatever_an_agreement_says() -> None:
+    terms = (DatasetTerms("hub.people", frozenset({"person_id"}), "", ("mallory",)),)
+    agreement = replace(AGREEMENT, datasets=terms)
+    asked = replace(ASKED, contract="hub.people", columns=frozenset())
+    assert decide(replace(asked, publisher="hub"), [agreement]).allowed
+    for other in ("mallory", "a", ""):
+        assert not decide(replace(asked, publisher=other), [agreement]).allowed
 
 
 def test_a_grant_for_the_hubs_own_duties_covers_a_whole_file() -> None:

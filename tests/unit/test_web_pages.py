@@ -14,6 +14,7 @@ from jinja2.nodes import Assign, AssignBlock, FromImport, Macro, Name
 from werkzeug.datastructures import MultiDict
 
 from browser.gallery import GALLERY, create_gallery
+from hub.catalogue.states import ProposalState
 from hub.intake.states import DeliveryState
 from hub.policy.agreement import AgreementState
 from hub.runs.states import ResultState, RunState
@@ -154,7 +155,7 @@ def test_the_navigation_leads_to_pages_that_anybody_could_be_offered():
 # ---- words ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("states", [DeliveryState, RunState, ResultState, AgreementState])
+@pytest.mark.parametrize("states", [DeliveryState, RunState, ResultState, AgreementState, ProposalState])
 def test_every_state_has_words_and_a_colour(states):
     for state in states:
         assert str(state) in words.STATES

@@ -52,10 +52,12 @@ def check(contract: str, report: Path | None, style: str, options: dict[str, Any
             if faults is not None:
                 faults.add(outcome.faults)
             progress.checked(summary.rows, summary.refused)
+    # An address may hold what only its service should see; the source knows its own name.
+    shown = opened.name if "://" in source else source
     if style == "json":
-        as_json(summary_json(agreed, source, summary))
+        as_json(summary_json(agreed, shown, summary))
     else:
-        click.echo(summary_text(agreed, source, summary))
+        click.echo(summary_text(agreed, shown, summary))
         if faults is not None:
             click.echo(f"Every fault is in {report} ({faults.lines:,} lines).")
         elif not summary.clean:
@@ -106,7 +108,8 @@ def infer(contract_id: str | None, out: Path | None, rows: int, options: dict[st
         raise ConfigError(f"{out} cannot be written: {error.strerror}.", "Choose another place.") from None
     open_points = draft.count("DECIDE:")
     click.echo(f"Wrote {out} ({identity}). {open_points} points are marked DECIDE: read them, then try")
-    click.echo(f"  hub-connector check --contract {out} {source}")
+    again = "SOURCE" if "://" in source else source
+    click.echo(f"  hub-connector check --contract {out} {again}")
     return EXIT_CLEAN
 
 

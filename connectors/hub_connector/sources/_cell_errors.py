@@ -1,4 +1,4 @@
-"""Which cells of a workbook in a ZIP archive (.xlsx, .xlsm, .xlsb, .ods) hold an error such as #REF!.
+"""Which cells of a workbook in a ZIP archive (.xlsx, .xlsm, .xlsb, .ods) hold an error such as #REF!, or no result.
 
 The library that reads the values gives such a cell as an empty one, and data would be lost without a word. So the
 sheets are searched for the mark of an error, which is fast; only where there is one is its place worked out. Files of
@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 __all__ = [
     "ERROR_NAMES",
     "MOST_ROWS",
+    "NO_RESULT",
     "CellErrors",
     "Ranges",
     "SheetMarks",
@@ -36,11 +37,17 @@ ERROR_NAMES: Final = {
     0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }  # fmt: skip
+#: Stands for a formula that was never worked out, as programs leave it that only write files.
+NO_RESULT: Final = "a formula whose result was not saved"
 _U32: Final = Struct("<I")
 _BLOCK: Final = 1 << 18
-_ERROR_XLSX: Final = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
+#: A cell of the type "e", or a formula with nothing after it.
+_MARKS_XLSX: Final = re.compile(
+    rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,9}:)?f|<(?:\w{1,9}:)?f(?:\s[^<>]{0,150})?/)>\s*"""
+    rb"""(?:<(?:\w{1,9}:)?v\s*/>|<(?:\w{1,9}:)?v>\s*</|</(?:\w{1,9}:)?c)"""
+)
 _MARKS_ODS: Final = re.compile(rb"value-type\s*=\s*[\"']error|string-value\s*=\s*[\"'][\"']|-spanned\s*=")
-_LONGEST_MARK: Final = 64
+_LONGEST_MARK: Final = 256
 _CELL: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 #: Most that a sheet may have, in Excel and LibreOffice alike (the latter by choice).
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
@@ -137,7 +144,7 @@ class ZippedWorkbook:
             return _MARKS_ODS if name == "content.xml" else None
         lower = name.lower()
         return (
-            _ERROR_XLSX if lower.startswith("xl/") and lower.endswith(".xml") and "sheet" in lower else None
+            _MARKS_XLSX if lower.startswith("xl/") and lower.endswith(".xml") and "sheet" in lower else None
         )
 
     def _sheets(self) -> Iterator[tuple[str, str]]:
@@ -185,7 +192,7 @@ def _events(stream: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _xlsx_errors(stream: IO[bytes]) -> CellErrors:
-    """Cells of the type "e". Row and column may be left out, and then follow on from the last."""
+    """Cells with errors or without results. Row and column may be left out, and then follow on from the last."""
     errors: CellErrors = {}
     row, column = -1, -1
     for event, name, element in _events(stream):
@@ -195,10 +202,19 @@ def _xlsx_errors(stream: IO[bytes]) -> CellErrors:
         elif name == "c" and event == "end":
             place = _CELL.fullmatch(element.get("r") or "")
             column = _column(place[1]) if place else column + 1
-            if element.get("t") == "e":
-                shown = next((child.text for child in element if child.tag.endswith("}v")), None)
-                errors[(int(place[2]) - 1 if place else row), column] = _error_name(shown)
+            found = _xlsx_error(element)
+            if found:
+                errors[(int(place[2]) - 1 if place else row), column] = found
     return errors
+
+
+def _xlsx_error(cell: Any) -> str:
+    """What is wrong with a cell, empty when nothing is."""
+    children = {child.tag.rpartition("}")[2]: child.text for child in cell}
+    if cell.get("t") == "e":
+        return _error_name(children.get("v"))
+    # A formula whose result is an empty text says that it is text.
+    return NO_RESULT if "f" in children and not children.get("v") and cell.get("t") != "str" else ""
 
 
 def _column(letters: str) -> int:

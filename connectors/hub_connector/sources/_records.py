@@ -1,14 +1,15 @@
 """Delimited text to batches of text columns, with memory bounded by the size of a chunk.
 
 Text is cut into chunks at the ends of records (`_quotes.py`). A chunk goes through Arrow's reader, which sets rows of
-another width apart; a chunk that Arrow cannot read, or that has too many such rows, goes through Python's `csv`, and
-so does a dialect that RFC 4180 does not know. All ways give the same cells. A thread of its own reads ahead.
+another width apart; a chunk that Arrow cannot read goes through Python's `csv`, and so does a dialect that RFC 4180
+does not know. All ways give the same cells. A thread of its own reads ahead.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -27,11 +28,9 @@ from .base import Batch, Spoilt
 __all__ = ["CHUNK", "read_records"]
 
 #: Bytes of text in one batch.
-CHUNK: Final = 8 * 1024 * 1024
+CHUNK: Final = 12 * 1024 * 1024
 _SLOW_ROWS: Final = 50_000
 _REPLACEMENT: Final = "\ufffd"
-#: Rows of another width in a chunk beyond which Arrow is no faster than `csv`.
-_FEW: Final = 1000
 
 
 def read_records(
@@ -100,7 +99,7 @@ class _Reader:
             pending, enough = [text[length:]], self.size
 
     def chunk(self, text: bytes) -> Iterator[Batch]:
-        """A chunk of whole records: by Arrow where most rows fit the header, else by `csv`."""
+        """A chunk of whole records: by Arrow if it can read it, else by `csv`."""
         # Arrow would take these three bytes for a mark and drop them.
         if not text.startswith(b"\xef\xbb\xbf") and is_utf8(text):
             try:
@@ -124,7 +123,7 @@ class _Reader:
 
         def other_width(row: arrow_csv.InvalidRow) -> str:
             others.append((row.number, row.text))
-            return "error" if len(others) > _FEW and 2 * len(others) > row.number else "skip"
+            return "skip"
 
         names = [str(index) for index in range(len(self.columns))]
         table = arrow_csv.read_csv(
@@ -152,7 +151,11 @@ class _Reader:
         first, width = self.row + 1, table.num_rows + len(others)
         self.row += width
         bad = np.zeros(width, dtype=np.bool_)
-        spoilt = [self._other_width(first + place - 1, row) for place, row in others]
+        cells = self.dialect.reader(row for _, row in others)  # each a whole record
+        spoilt = [
+            self._width_problem(first + place - 1, found)
+            for (place, _), found in zip(others, cells, strict=True)
+        ]
         if others:
             bad[[place - 1 for place, _ in others]] = True
             table = table.take(pa.array(np.cumsum(~bad) - 1, mask=bad))
@@ -172,9 +175,6 @@ class _Reader:
                 blanked = [pc.if_else(mask, nothing, column) for column in table.columns]
                 table = pa.table(blanked, names=table.column_names)
         return Batch(table, first, tuple(sorted(spoilt, key=lambda entry: entry.row)), sound=True)
-
-    def _other_width(self, row: int, text: str) -> Spoilt:
-        return self._width_problem(row, next(self.dialect.reader(iter([text]))))
 
     def _batches(self, records: Iterator[list[str]]) -> Iterator[Batch]:
         blank = [None] * len(self.columns)
@@ -209,15 +209,20 @@ class _Reader:
         return None
 
     def _width_problem(self, row: int, cells: list[str]) -> Spoilt:
-        wanted, found = len(self.columns), len(cells)
-        rule = "missing-cell" if found < wanted else "extra-cell"
-        message = f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
+        rule, message = _width_words(len(cells), len(self.columns))
         return Spoilt(row, tuple(cells), rule, message)
 
     def _unreadable(self, row: int, cells: tuple[str, ...]) -> Spoilt:
         return Spoilt(
             row, cells, "encoding-error", "the row has bytes that are not UTF-8; save the file as UTF-8"
         )
+
+
+@lru_cache
+def _width_words(found: int, wanted: int) -> tuple[str, str]:
+    """The rule broken by a row of `found` cells where the header has `wanted`, and what is wrong."""
+    rule = "missing-cell" if found < wanted else "extra-cell"
+    return rule, f"the row has {found} cells and the header {wanted}; is a separator missing or not quoted?"
 
 
 def _before_end(records: Iterator[list[str]], reader: _Reader) -> Iterator[list[str]]:

@@ -252,6 +252,14 @@ def _lines(pieces: Iterator[str], decoder: Decoder, name: str) -> Iterator[Recor
 
 
 def _line(line: str, decoder: Decoder) -> Record:
+    line = line.strip(_BLANK)
+    try:
+        value, end = decoder.decode(line)
+        if end == len(line):
+            return record_of(value, decoder)
+    except (ValueError, RecursionError):
+        pass  # why, the next lines find out
+    decoder.problems.clear()
     text = JsonText(iter([line]), "the line", decoder)
     try:
         record = record_of(text.value(), decoder)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError, SourceError
+from ._cell_errors import NO_RESULT
 from ._file import BlobSource, column_labels, listed
 from ._options import known_only, one_of, whole_number
 from .archives import in_memory
@@ -256,13 +257,18 @@ def _spoilt(
         row, column, error = found[0]
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         cell = f"{_letters(column)}{row + 1}"
-        message = f"the cell {cell} of the sheet holds {_called(error)}{more}; mend it in the spreadsheet"
+        mend = (
+            "open and save the file in a spreadsheet program"
+            if error == NO_RESULT
+            else "mend it in the spreadsheet"
+        )
+        message = f"the cell {cell} of the sheet holds {_called(error)}{more}; {mend}"
         spoilt.append(Spoilt(first + at, tuple(str(cell or "") for cell in cells), "source-error", message))
     return tuple(spoilt)
 
 
 def _called(error: str) -> str:
-    return error if error.startswith("an ") else f"the error {error}"
+    return error if error.startswith(("a ", "an ")) else f"the error {error}"
 
 
 def _letters(column: int) -> str:

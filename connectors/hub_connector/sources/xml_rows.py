@@ -194,7 +194,7 @@ def _without_signs(reading: Reading, recognise: Recognise) -> Reading:
 
 def _local(tag: str) -> str:
     """A name without its namespace."""
-    return tag.rpartition("}")[2]
+    return tag.rpartition("}")[2] if tag[0] == "{" else tag
 
 
 class _Depth:
@@ -233,15 +233,15 @@ class _Depth:
         """The end of the file."""
 
 
-@dataclass
 class _Open:
     """An element of a row that has not ended: its dotted path, its text, and the children it has had."""
 
-    path: str
-    text: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-    leaf: bool = True
-    nil: bool = False
+    __slots__ = ("names", "nil", "path", "text")
+
+    def __init__(self, path: str) -> None:
+        self.path, self.nil = path, False
+        self.text: list[str] = []
+        self.names: set[str] = set()
 
 
 class _Rows(_Depth):
@@ -266,7 +266,6 @@ class _Rows(_Depth):
                 self._open("", attributes)
             return
         above = self._stack[-1]
-        above.leaf = False
         path = f"{above.path}.{local}" if above.path else local
         if local in above.names:
             self._record.lists.add(path)
@@ -300,7 +299,7 @@ class _Rows(_Depth):
         text = "" if element.nil else "".join(element.text)
         if element.path:
             # Blanks between child elements are layout, not data.
-            if element.leaf or text.strip():
+            if not element.names or text.strip():
                 self._put(element.path, text)
             return
         if text.strip():
@@ -311,8 +310,9 @@ class _Rows(_Depth):
 
     def _put(self, path: str, text: str) -> None:
         record = self._record
-        in_list = any(path == one or path.startswith(f"{one}.") for one in record.lists)
-        if in_list or len(self._stack) > MOST_DEPTH:
+        if len(self._stack) > MOST_DEPTH:
+            return
+        if record.lists and any(path == one or path.startswith(f"{one}.") for one in record.lists):
             return
         if path in record.cells:
             record.problem = record.problem or f"the row has two values that are both called {path!r:.60}"

@@ -8,8 +8,8 @@ Fields hold what the rooms hand out (a ``Delivery``, a ``Run``, an ``Agreement``
 words that need a second look-up, such as the name of an organisation. Nothing here reads a database or
 knows Flask.
 
-The modules go by subject: `home`, `people`, `publishing`, `analysis`, `governance` and `service`; each class names its
-template.
+The modules go by subject: `home`, `people`, `publishing`, `contracts`, `uploading`, `analysis`, `governance` and
+`service`; each class names its template.
 """
 
 from hub.web.pages.analysis import (
@@ -27,6 +27,7 @@ from hub.web.pages.analysis import (
     Upcoming,
 )
 from hub.web.pages.basis import Page, Shell, SignedIn
+from hub.web.pages.contracts import ContractPage, ContractsPage, ProposalLine, TouchedLine, UsedBy
 from hub.web.pages.governance import (
     AgreementLine,
     AgreementPage,
@@ -36,7 +37,7 @@ from hub.web.pages.governance import (
     Checkpoint,
 )
 from hub.web.pages.home import Attention, Figure, HomePage, Linked
-from hub.web.pages.people import Access, Hit, HouseholdPage, SearchPage
+from hub.web.pages.people import Access, Hit, HouseholdPage, ReidentifyPage, SearchPage
 from hub.web.pages.publishing import (
     DatasetLine,
     DatasetPage,
@@ -47,6 +48,7 @@ from hub.web.pages.publishing import (
     FaultLine,
 )
 from hub.web.pages.service import AccountPage, ErrorPage, SignInPage, TextPage, error_page
+from hub.web.pages.uploading import MendPage, UploadCheckPage, UploadPage
 
 __all__ = [
     "Access",
@@ -58,6 +60,8 @@ __all__ = [
     "AuditLine",
     "AuditPage",
     "Checkpoint",
+    "ContractPage",
+    "ContractsPage",
     "DatasetLine",
     "DatasetPage",
     "DatasetsPage",
@@ -71,11 +75,14 @@ __all__ = [
     "HomePage",
     "HouseholdPage",
     "Linked",
+    "MendPage",
     "OutputView",
     "Page",
     "PluginLine",
     "PluginPage",
     "PluginsPage",
+    "ProposalLine",
+    "ReidentifyPage",
     "ResultLine",
     "ResultPage",
     "ResultsPage",
@@ -88,6 +95,10 @@ __all__ = [
     "SignInPage",
     "SignedIn",
     "TextPage",
+    "TouchedLine",
     "Upcoming",
+    "UploadCheckPage",
+    "UploadPage",
+    "UsedBy",
     "error_page",
 ]

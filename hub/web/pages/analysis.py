@@ -197,7 +197,8 @@ class ResultPage(Page):
     """One result.
 
     form is None when this person does not decide; why_not then says why, if it is worth saying. decided_by is
-    the name of who decided, and `reason` what they gave as their reason.
+    the name of who decided, and `reason` what they gave as their reason. reidentify: this person may ask who is behind
+    a pseudonym in it.
     """
 
     template: ClassVar[str] = "pages/result.html"
@@ -213,6 +214,7 @@ class ResultPage(Page):
     why_not: str = ""
     decided_by: str = ""
     reason: str = ""
+    reidentify: bool = False
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
     from hub.audit.log import Entry, Verification
-    from hub.policy.agreement import Agreement
+    from hub.policy.agreement import Agreement, DatasetTerms
     from hub_schemas import Contract
 
 __all__ = ["AgreementLine", "AgreementPage", "AgreementsPage", "AuditLine", "AuditPage", "Checkpoint"]
@@ -44,7 +44,8 @@ class AgreementsPage(Page):
 class AgreementPage(Page):
     """One agreement. `contracts` maps contract ids to contracts, for titles and what each column is.
 
-    `organisations` and `controllers` are names; `plugins` maps a plugin's name to its title. `on` is today.
+    `organisations` and `controllers` are names; `plugins` maps a plugin's name to its title, `publishers`
+    a publisher's slug to its name. `on` is today.
     """
 
     template: ClassVar[str] = "pages/agreement.html"
@@ -56,11 +57,17 @@ class AgreementPage(Page):
     controllers: tuple[str, ...] = ()
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
+    publishers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Heading."""
         return self.agreement.title
+
+    def whose(self, terms: DatasetTerms) -> str:
+        """Whose data an entry is about, by name."""
+        named = self.agreement.publishers_in(terms)
+        return " and ".join(self.publishers.get(slug, slug) for slug in named)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
     from hub.insights.household import HouseholdView, Member
-    from hub.web.forms import SearchForm
+    from hub.web.forms import ReidentifyForm, SearchForm
+    from hub.workflows.reidentifying import Reidentified
 
-__all__ = ["Access", "Hit", "HouseholdPage", "SearchPage"]
+__all__ = ["Access", "Hit", "HouseholdPage", "ReidentifyPage", "SearchPage"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,7 +26,7 @@ class Hit:
 
     handle: str
     name: str
-    date_of_birth: date | None
+    date_of_birth: date | str | None
     postcode: str
 
 
@@ -88,3 +89,21 @@ class HouseholdPage(Page):
             if member.person_id == person_id:
                 return member.forename or self.name(member)
         return "Somebody no longer in this household"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ReidentifyPage(Page):
+    """From a pseudonym to the person. found is None before; why_not stands in place of the form."""
+
+    template: ClassVar[str] = "pages/reidentify.html"
+    section: ClassVar[str] = "results"
+
+    result_id: str
+    form: ReidentifyForm
+    why_not: str = ""
+    found: Reidentified | None = None
+
+    @property
+    def title(self) -> str:
+        """Heading: no name, because titles end up in browser histories."""
+        return "Find the person behind a pseudonym"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
-    from hub.catalogue.store import Dataset, Version
+    from hub.catalogue.store import Dataset, Publication, Version
     from hub.intake.store import Delivery, FaultCount
     from hub.policy.agreement import Agreement
+    from hub.web.forms import ContractDecisionForm
+    from hub.web.pages.contracts import ProposalLine
     from hub_schemas import Contract
 
 __all__ = [
@@ -42,7 +44,10 @@ class DatasetLine:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """A delivery in a list; title is the dataset's, organisation its owner's name."""
+    """A delivery in a list; title is the dataset's, organisation its owner's name.
+
+    refused are the rows at fault: of an accepted delivery those that are still open; replayed came mended since.
+    """
 
     id: str
     title: str
@@ -52,6 +57,11 @@ class DeliveryLine:
     accepted: int
     refused: int
     at: datetime
+    mode: str = "full"
+    replays: str | None = None
+    replayed: int = 0
+    checked: int = 0
+    effect: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,9 @@ class DatasetsPage(Page):
 class DatasetPage(Page):
     """One dataset: its contract in words, its versions (newest first), deliveries, and who may use it.
 
-    deliveries are None for those who may not know of them.
+    deliveries are None for those who may not know of them. `publications` are the contract's versions that were in
+    force; `form` is there for those who may decide about the proposal that waits, `why_not` says why a data steward
+    may not; `not_linked` why the dataset is left out of linking. `may_upload`: whether this person may upload a file.
     """
 
     template: ClassVar[str] = "pages/dataset.html"
@@ -96,6 +108,12 @@ class DatasetPage(Page):
     versions: tuple[Version, ...] = ()
     deliveries: tuple[DeliveryLine, ...] | None = ()
     agreements: tuple[Agreement, ...] = ()
+    publications: tuple[Publication, ...] = ()
+    proposals: tuple[ProposalLine, ...] = ()
+    form: ContractDecisionForm | None = None
+    why_not: str = ""
+    not_linked: str = ""
+    may_upload: bool = False
 
     @property
     def title(self) -> str:
@@ -124,7 +142,9 @@ class DeliveryPage(Page):
     """One delivery and its quarantine report.
 
     faults are the first of them, at most a few hundred; the CSV has all. `waits` says that its state will
-    still change.
+    still change. replays are the deliveries that brought rows of this one mended. uploaded: it came
+    as a file, and not from a connector. may_mend: whether this person may
+    take out rows at fault and upload them mended; may_send: whether it is theirs to look at and send.
     """
 
     template: ClassVar[str] = "pages/delivery.html"
@@ -138,6 +158,10 @@ class DeliveryPage(Page):
     version: Version | None = None
     fault_counts: tuple[FaultCount, ...] = ()
     faults: tuple[FaultLine, ...] = ()
+    replays: tuple[str, ...] = ()
+    uploaded: bool = False
+    may_mend: bool = False
+    may_send: bool = False
 
     @property
     def title(self) -> str:

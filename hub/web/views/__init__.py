@@ -7,7 +7,7 @@ that the route needs has been checked, before a view is called (`hub.web.wiring`
 from collections.abc import Callable
 from typing import Any, Final
 
-from hub.web.views import analysis, governance, people, publishing, service
+from hub.web.views import analysis, contracts, governance, people, publishing, service, uploading
 
 __all__ = ["VIEWS"]
 
@@ -16,6 +16,8 @@ VIEWS: Final[dict[str, Callable[..., Any]]] = {
     **service.VIEWS,
     **people.VIEWS,
     **publishing.VIEWS,
+    **uploading.VIEWS,
+    **contracts.VIEWS,
     **analysis.VIEWS,
     **governance.VIEWS,
 }

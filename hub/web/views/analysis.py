@@ -14,7 +14,7 @@ from hub.web.rendering import render
 from hub.web.reports import MOST_ROWS, view_report, view_table
 from hub.web.sessions import me
 from hub.web.views.common import csv_response, i_may, name_of_slug, plugin_titles
-from hub.workflows import agreeing, overview, releasing, scheduling
+from hub.workflows import agreeing, overview, reidentifying, releasing, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,6 +212,9 @@ def _result_page(hub: Hub, shown: ShownResult, form: DecisionForm | None) -> pag
         why_not=shown.why_not,
         decided_by=shown.decided_by,
         reason=shown.reason,
+        reidentify=shown.result.state == "released"
+        and i_may(Permission.REIDENTIFY)
+        and not reidentifying.why_not(hub, me(), shown.result.id),
     )
 
 

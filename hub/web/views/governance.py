@@ -45,7 +45,17 @@ def agreement(hub: Hub, agreement_id: str) -> Any:
             organisations=tuple(name_of_slug(hub, slug) for slug in found.organisations),
             controllers=tuple(name_of_slug(hub, slug) for slug in found.controllers),
             on=today(hub),
-            contracts=overview.contracts(hub, me(), [terms.contract for terms in found.datasets]),
+            contracts=overview.contracts(
+                hub,
+                me(),
+                {terms.contract for terms in found.datasets},
+                {terms.contract: found.publishers_of(terms.contract) for terms in found.datasets},
+            ),
+            publishers={
+                slug: name_of_slug(hub, slug)
+                for terms in found.datasets
+                for slug in found.publishers_in(terms)
+            },
             plugins=plugin_titles(hub),
         )
     )

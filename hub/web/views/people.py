@@ -11,11 +11,11 @@ from hub.errors import Invalid, NotFound
 from hub.insights.people import PersonQuery
 from hub.storage.database import utc_now
 from hub.web import pages
-from hub.web.forms import SearchForm
+from hub.web.forms import ReidentifyForm, SearchForm
 from hub.web.handles import MINUTES, make_handle, open_handle
 from hub.web.rendering import render
 from hub.web.sessions import me
-from hub.workflows import viewing
+from hub.workflows import reidentifying, viewing
 from hub.workflows.hub import today
 
 if TYPE_CHECKING:
@@ -112,4 +112,19 @@ def _last(hub: Hub) -> dict[str, Any] | None:
     return asked
 
 
-VIEWS = {"search": search, "found": found, "household": household}
+def reidentify(hub: Hub, result_id: str) -> Any:
+    """Ask for a pseudonym and a reason, and show who is behind it. Nothing of it is in an address or a cookie."""
+    why_not, form = reidentifying.why_not(hub, me(), result_id), ReidentifyForm()
+    if request.method == "GET":
+        return render(pages.ReidentifyPage(result_id=result_id, form=form, why_not=why_not))
+    if not form.validate_on_submit():
+        return render(pages.ReidentifyPage(result_id=result_id, form=form, why_not=why_not), 422)
+    try:
+        found = reidentifying.reidentify(hub, me(), result_id, form.pseudonym.data, form.reason.data)
+    except NotFound as error:
+        form.form_errors = [error.detail.rstrip(".")]
+        return render(pages.ReidentifyPage(result_id=result_id, form=form, why_not=why_not), 422)
+    return render(pages.ReidentifyPage(result_id=result_id, form=form, found=found))
+
+
+VIEWS = {"search": search, "found": found, "household": household, "reidentify": reidentify}

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from hub.errors import Invalid
+from hub.intake.states import DeliveryState
 from hub.policy.roles import Permission
 from hub.web import pages
 from hub.web.rendering import render
 from hub.web.sessions import me
 from hub.web.views.common import csv_response, i_may, organisations
-from hub.workflows import agreeing, overview
+from hub.web.views.contracts import decided, proposal_line
+from hub.workflows import agreeing, cataloguing, contracting, mending, overview, uploading
 
 if TYPE_CHECKING:
     from hub.catalogue.store import Dataset
@@ -28,7 +30,10 @@ __all__ = ["VIEWS"]
 
 _MOST_DATASETS = 1000
 _MOST_FAULTS = 100
+_MOST_PROPOSALS = 10
 _PAGE = 50
+#: How long "Look again" waits for the hub's decision, so that there is most often something new to see.
+_PATIENCE = 3.0
 
 
 def datasets(hub: Hub) -> Any:
@@ -46,8 +51,13 @@ def datasets(hub: Hub) -> Any:
 
 
 def dataset(hub: Hub, dataset_id: str) -> Any:
-    """One dataset: its contract in words, its versions, and who may use it."""
+    """One dataset: its contract in words, its versions, changes about which stewards decide, and who may use it."""
     found = overview.dataset_page(hub, me(), dataset_id)
+    proposed = contracting.list_proposals(hub, me(), dataset_id=dataset_id, limit=_MOST_PROPOSALS)
+    waiting = next((item for item in proposed if item.proposal.state == "proposed"), None)
+    form, done = decided(hub, dataset_id, waiting)
+    if done is not None:
+        return done
     deliveries = found.deliveries
     return render(
         pages.DatasetPage(
@@ -58,15 +68,23 @@ def dataset(hub: Hub, dataset_id: str) -> Any:
             deliveries=None
             if deliveries is None
             else tuple(_line(item, found.dataset, found.organisation.name) for item in deliveries),
-            agreements=_agreements_on(hub, found.dataset.contract),
-        )
+            agreements=_agreements_on(hub, found.dataset.contract, found.organisation.slug),
+            publications=tuple(cataloguing.history(hub, me(), found.dataset)),
+            proposals=tuple(proposal_line(hub, item) for item in proposed),
+            form=form,
+            why_not=waiting.why_not if waiting is not None else "",
+            not_linked=cataloguing.why_not_linked(hub, me(), dataset_id),
+            may_upload=uploading.may_upload(me(), found.dataset),
+        ),
+        422 if form is not None and form.errors else 200,
     )
 
 
-def _agreements_on(hub: Hub, contract: str) -> tuple[Agreement, ...]:
+def _agreements_on(hub: Hub, contract: str, publisher: str) -> tuple[Agreement, ...]:
     if not i_may(Permission.READ_AGREEMENTS):
         return ()
-    return tuple(item for item in agreeing.list_agreements(hub, me()) if item.columns_of(contract))
+    found = agreeing.list_agreements(hub, me())
+    return tuple(item for item in found if item.columns_from(contract, publisher))
 
 
 def deliveries(hub: Hub) -> Any:
@@ -94,6 +112,11 @@ def _line(item: Delivery, dataset: Dataset, organisation: str) -> pages.Delivery
         item.accepted,
         item.refused,
         item.created_at,
+        mode=item.mode,
+        replays=item.replays,
+        replayed=item.replayed,
+        checked=item.checked,
+        effect=item.effect,
     )
 
 
@@ -120,7 +143,10 @@ def _moment(text: str | None) -> tuple[datetime, str] | None:
 
 def delivery(hub: Hub, delivery_id: str) -> Any:
     """One delivery with its quarantine report."""
+    if "look" in request.args:
+        uploading.outcome(hub, me(), delivery_id, _PATIENCE)
     found = overview.delivery_page(hub, me(), delivery_id)
+    mine = uploading.may_upload(me(), found.dataset)
     return render(
         pages.DeliveryPage(
             delivery=found.delivery,
@@ -131,6 +157,12 @@ def delivery(hub: Hub, delivery_id: str) -> Any:
             version=found.version,
             fault_counts=tuple(found.faults),
             faults=_first_faults(hub, delivery_id) if found.faults else (),
+            replays=tuple(found.replays),
+            uploaded=uploading.uploaded_here(found.delivery),
+            may_mend=mine and mending.can_be_mended(hub, me(), delivery_id) is None,
+            may_send=mine
+            and found.delivery.state is DeliveryState.UPLOADING
+            and uploading.uploaded_here(found.delivery),
         )
     )
 

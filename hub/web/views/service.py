@@ -15,7 +15,7 @@ from hub.web.rendering import render
 from hub.web.sessions import COOKIE, find_principal, keep, local_address, me
 from hub.web.views.analysis import run_line, upcoming
 from hub.web.views.common import i_may, organisation_name, plugin_titles
-from hub.workflows import enrolling, overview, releasing
+from hub.workflows import contracting, enrolling, overview, releasing
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -88,7 +88,7 @@ def home(hub: Hub) -> Any:
         pages.HomePage(
             start=_start(),
             figures=_figures(found),
-            attention=_attention(found, titles),
+            attention=_attention(found, titles) + _proposed(hub),
             deliveries=tuple(
                 pages.DeliveryLine(
                     item.id, dataset.title, home.name, item.state, item.sent, item.accepted, item.refused,
@@ -158,6 +158,20 @@ def _attention(found: overview.Home, titles: dict[str, str]) -> tuple[pages.Atte
             pages.Attention(text, url_for("web.result", result_id=result.id), "Decide", result.created_at)
         )
     return tuple(items)
+
+
+def _proposed(hub: Hub) -> tuple[pages.Attention, ...]:
+    """Changes of contracts about which this person decides."""
+    if not i_may(Permission.DECIDE_CONTRACTS):
+        return ()
+    return tuple(
+        pages.Attention(
+            f"{item.publisher}: a change of the contract of {item.dataset.title} waits for a decision",
+            url_for("web.dataset", dataset_id=item.dataset.id), "Decide", item.proposal.proposed_at,
+        )
+        for item in contracting.list_proposals(hub, me(), all_states=False)
+        if item.events
+    )  # fmt: skip
 
 
 def _linked(found: overview.Home) -> pages.Linked | None:

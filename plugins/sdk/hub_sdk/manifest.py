@@ -52,6 +52,10 @@ class Input:
     so they match between the inputs of one run and nowhere else). With the built-in contract `hub.people`
     these two are columns like others. An input that is not `required` may be absent: say in the report what
     could not be seen.
+
+    `generalised` are those of `columns` that the plugin also understands when an agreement gives them less
+    exactly: as text such as "35 to 39" (age band), "2014-03", "2014", "LS1 4" or "100 to 149". A plugin that
+    does not name a column here never gets it so: its runs under such an agreement are refused when asked for.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Input:
     columns: tuple[str, ...]
     required: bool = True
     link: tuple[str, ...] = ()
+    generalised: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checks.name("name", self.name)
@@ -84,7 +89,12 @@ class Input:
             raise FormatError(
                 "columns", "person_id and household_id are not columns of a contract; ask with link="
             )
-        checks.settle(self, columns=columns, link=link)
+        generalised = checks.several("generalised", self.generalised, checks.name, most=500)
+        checks.distinct("generalised", generalised)
+        possible = set(columns) - {"person_id", "household_id"}
+        if wrong := [column for column in generalised if column not in possible]:
+            raise FormatError("generalised", f"{wrong[0]!r} must be one of the columns, and no pseudonym")
+        checks.settle(self, columns=columns, link=link, generalised=generalised)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -94,12 +104,14 @@ class Input:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return {**checks.plain(self), "columns": list(self.columns), "link": list(self.link)}
+        lists = {name: list(getattr(self, name)) for name in ("columns", "link", "generalised")}
+        return {**checks.plain(self), **lists}
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> Input:
         """The checked opposite of `to_json`; raises `FormatError`."""
-        given = checks.fields(place, data, ("name", "contract", "columns"), ("required", "link"))
+        optional = ("required", "link", "generalised")
+        given = checks.fields(place, data, ("name", "contract", "columns"), optional)
         return checks.made(cls, given, place)
 
 
