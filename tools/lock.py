@@ -24,7 +24,7 @@ LOCKS = {
     # The environment in which plugins run: nothing of the hub's own requirements.
     "requirements/plugins.lock": ["requirements/plugins.in", *PLUGINS],
     # The hub in service, for the images.
-    "requirements/hub.lock": ["--extra", "postgres", HUB],
+    "requirements/hub.lock": ["--all-extras", HUB],
     # Building the distributions, for the images.
     "requirements/build.lock": ["requirements/build.in"],
 }

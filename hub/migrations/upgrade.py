@@ -20,6 +20,7 @@ def metadata() -> Any:
     import hub.audit.tables
     import hub.catalogue.tables
     import hub.identity.tables
+    import hub.insights.tables
     import hub.intake.tables
     import hub.policy.tables
     import hub.runs.tables

@@ -128,7 +128,9 @@ class Leader:
                     self._keep_schedules()
                     self._tidy()
                     busy = work.work_once(self.hub)
-                except BaseException as error:  # native code panics with what is no Exception; the worker goes on
+                except (
+                    BaseException
+                ) as error:  # native code panics with what is no Exception; the worker goes on
                     self._log.error("worker.error", **where_it_broke(error))
                     self._stop.wait(_RENEW_SECONDS)
                     self._recover()

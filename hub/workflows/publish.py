@@ -17,6 +17,7 @@ from hub.intake.states import DeliveryState
 from hub.intake.store import Delivery
 from hub.intake.verify import check_manifest, part_key
 from hub.policy.roles import Permission
+from hub.workflows import contracting
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.replaying import replay_problem
 
@@ -46,10 +47,8 @@ def offer(
         if dataset is None:
             raise NotFound(f"You have no dataset {manifest['dataset']}: publish its contract first.")
         if manifest["contract"]["digest"] != dataset.contract_digest:
-            raise Conflict(
-                f"The delivery was made under another contract than the one published for {dataset.contract}. "
-                "Publish the new contract first (hub-connector push does it with --contract)."
-            )
+            digest = manifest["contract"]["digest"]
+            raise Conflict(contracting.other_contract(hub, session, dataset, digest))
         if manifest["sealing_key_id"] not in hub.keyring.sealing:
             raise Invalid(
                 "The delivery is sealed to a key this hub does not have; fetch the current key and push again."

@@ -29,6 +29,7 @@ from hub.storage.ids import new_id
 from hub.workflows.fitting import check_fit
 from hub.workflows.granting import Readable, given_period, readable, strangers
 from hub.workflows.hub import Hub, authorise, note, today
+from hub.workflows.linking import linked_versions
 from hub_sdk import PEOPLE_CONTRACT, FormatError, Input, Manifest
 from hub_sdk.tables import arrow_schema
 
@@ -276,9 +277,10 @@ def _own_source(
 ) -> Source | None:
     """The hub's people table or index, as far as the run needs it."""
     inputs = [item for item in manifest.inputs if item.link or item.contract == PEOPLE_CONTRACT]
-    version = catalogue.current_version(session, contract)
-    if not inputs or version is None:
+    linked = linked_versions(session)  # both of one linking, whatever comes in between two statements
+    if not inputs or linked is None:
         return None
+    version = linked[0] if contract == PEOPLE_CONTRACT else linked[1]
     columns = frozenset({"person_id", "household_id"})
     if contract == PEOPLE_CONTRACT:
         for item in inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_rows_are_added_changed_and_removed_and_every_version_stays_as_it_was(
     with hub.database.read() as session:
         versions = catalogue.versions(session, first.dataset_id)
         assert [version.rows for version in versions] == [4, 5, 4, 3]
-        for newer, older in zip(versions, versions[1:], strict=False):
+        for newer, older in pairwise(versions):
             assert catalogue.parents(session, newer.id) == [older.id], (
                 "a changed dataset descends from the one before"
             )
@@ -255,7 +256,7 @@ def test_any_order_of_deliveries_gives_what_a_plain_table_would(sqlite_hub: Hub)
     """A seeded walk of sixty deliveries beside a dictionary that does the same."""
     sender = Sender(sqlite_hub, "council", principal_of(sqlite_hub, "hub", "operator"))
     sender.publish(LAMPS)
-    pick, model, seen = random.Random(7), {}, set()  # noqa: S311
+    pick, model, seen = random.Random(7), {}, set()
     for _ in range(60):
         mode = pick.choice(["full", "append", "upsert", "upsert", "delete"]) if model else "full"
         names = pick.sample("abcdefghijkl", pick.randint(1, 8))

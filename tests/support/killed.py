@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import hub.intake.examine  # noqa: F401 - before the fork, so that no worker has to
-import hub.workflows.work as work
 from hub.app import open_hub
 from hub.config import load_settings
 from hub.storage.database import Database
 from hub.storage.objects import ObjectStore, Spool
+from hub.workflows import work
 
 __all__ = ["Workers"]
 
