@@ -39,6 +39,9 @@ def open_handle(hub: Hub, use: str, principal: Principal, handle: object) -> dic
         content: dict[str, Any] = json.loads(_sealer(hub, use).decrypt(handle, ttl=MINUTES * 60))
     except InvalidToken:
         return None
+    # base64 forgives a changed last letter and signs that are not its own; a handle has one spelling only.
+    if base64.urlsafe_b64encode(base64.urlsafe_b64decode(handle)).decode() != handle:
+        return None
     return content if content.pop("for") == principal.reference else None
 
 
