@@ -17,7 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import hub.intake.examine  # noqa: F401 - before the fork, so that no worker has to
+# Before the fork, so that no worker has to: what opening a hub and deciding a delivery import when they are needed.
+import alembic.command  # noqa: F401
+import joserfc.jwt  # noqa: F401
+import pandas  # noqa: F401 - pyarrow asks for it
+import psycopg  # noqa: F401
+import pygments.lexers  # noqa: F401
+
+import hub.intake.examine  # noqa: F401
+import hub.migrations.upgrade  # noqa: F401
+import hub.scheduler.times  # noqa: F401
 from hub.app import open_hub
 from hub.config import load_settings
 from hub.storage.database import Database
