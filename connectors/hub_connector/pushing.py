@@ -13,7 +13,7 @@ from .client import HubClient
 from .config import Config, read_sealing_key
 from .delivering import Line, Pusher, Result, Sealed, Watcher
 from .digests import Metered, identity_of, is_streamed, source_digest
-from .errors import ConfigError
+from .errors import ConfigError, HubRefused
 from .files import exclusive
 from .growing import current_mark, settle_before
 from .jobs import Job
@@ -132,7 +132,7 @@ class _Push:
 
     def fresh(self) -> Result:
         """Read, check, seal and send."""
-        self.line.client.put_dataset(self.job.contract.id, self.job.contract.text)
+        self._publish()
         reading, summary = self._reading(), Summary()
         sealed = self._pack(reading, summary)
         record = sealed.record
@@ -145,6 +145,23 @@ class _Push:
             raise
         self.line.state.put(record)
         return self.line.deliver(sealed)
+
+    def _publish(self) -> None:
+        """Tell the hub the contract, and go on when it is in force: rows under another would be refused.
+
+        Raises:
+            HubRefused: when the contract waits until those it touches have agreed.
+        """
+        contract = self.job.contract
+        held = self.line.client.put_dataset(contract.id, contract.text).get("proposal")
+        if held:
+            who = f" ({', '.join(held['waits_for'])})" if held.get("waits_for") else ""
+            raise HubRefused(
+                f"Version {contract.version} of {contract.id} breaks what others rely on, so the hub holds it as a "
+                f"proposal{who}. Nothing was sent.",
+                "Push with the version that is in force, or wait for the decision: its page on the hub says what it "
+                "touches and who decides.",
+            )
 
     def _reading(self) -> _Reading:
         """The source from its mark on; digested while it is read when that is the only way."""

@@ -90,6 +90,8 @@ class FakeHub:
     part_size: int = 2000
     codes: set[str] = field(default_factory=lambda: {"good-code"})
     verdict: str = "accepted"
+    #: Whom a contract that is published waits for; nobody: it is in force at once.
+    waits_for: tuple[str, ...] = ()
     #: Requests (counted over parts and completions) after which the connection is dropped, unanswered.
     cut_at: int | None = None
     cut_before_storing: bool = False
@@ -172,7 +174,9 @@ class FakeHub:
     ) -> tuple[int, Any] | None:
         if method == "PUT" and (found := re.fullmatch(r"/api/v1/datasets/([\w.]+)", path)):
             self.contracts[found[1]] = json.loads(body)["contract"]
-            return 200, {"id": "ds_1", "name": found[1]}
+            held = {"id": "prp_1", "version": "2.0.0", "digest": "d", "waits_for": list(self.waits_for)}
+            proposal = held if self.waits_for else None
+            return 202 if proposal else 200, {"id": "ds_1", "name": found[1], "proposal": proposal}
         if (method, path) == ("POST", "/api/v1/deliveries"):
             return self.open(client, json.loads(body))
         if path.startswith("/api/v1/deliveries?") or (method, path) == ("GET", "/api/v1/deliveries"):

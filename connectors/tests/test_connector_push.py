@@ -72,6 +72,20 @@ def test_an_empty_dataset_is_a_delivery_too(registered: Any, hub: Any) -> None:
     assert "0 rows" in said
 
 
+def test_a_contract_that_waits_for_others_is_said_before_anything_is_packed(
+    registered: Any, hub: Any, pupils: Any
+) -> None:
+    registered.write(pupils)
+    hub.waits_for = ("agreement school-places",)
+    status, _, said = push(registered)
+    assert status == 4
+    assert "holds it as a proposal (agreement school-places). Nothing was sent." in said
+    assert "Push with the version that is in force" in said
+    assert (hub.deliveries, list(registered.home.rglob("*.parquet"))) == ({}, [])
+    hub.waits_for = ()
+    assert push(registered, "--wait")[0] == 0
+
+
 def test_the_same_data_twice_is_recognised_and_not_sent_again(registered: Any, hub: Any, pupils: Any) -> None:
     registered.write(pupils)
     push(registered, "--wait")
