@@ -19,6 +19,7 @@ WORKSPACE_STAMP := .venv/.workspace
 PLUGINS_STAMP := .venv-plugins/.locked
 PLUGINS_WORKSPACE_STAMP := .venv-plugins/.workspace
 ASSETS_STAMP := hub/web/static/govuk/fetched.json
+PROVIDER_STAMP := tests/oidc/node_modules/.pins
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -34,7 +35,7 @@ venvs: $(WORKSPACE_STAMP) $(PLUGINS_WORKSPACE_STAMP)
 demo: install ## the whole hub with a synthetic borough, on 127.0.0.1, in var/demo
 	@$(BIN)/hub demo --dir var/demo $(ARGS)
 
-test: install ## every test (ARGS="-k words" picks some)
+test: install $(PROVIDER_STAMP) ## every test (ARGS="-k words" picks some)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: venvs ## format, lint, types and import contracts; changes nothing
@@ -62,7 +63,7 @@ lock: $(DEV_STAMP) ## resolve every requirement anew into requirements/*.lock
 	@$(BIN)/python tools/lock.py $(ARGS)
 
 clean: ## remove the virtual environments, fetched assets, caches and var/
-	@rm -rf .venv .venv-plugins var dist hub/web/static/govuk .ruff_cache .mypy_cache .pytest_cache .coverage* .hypothesis
+	@rm -rf .venv .venv-plugins var dist hub/web/static/govuk tests/oidc/node_modules .ruff_cache .mypy_cache .pytest_cache .coverage* .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Clean."
 
@@ -103,3 +104,7 @@ $(ASSETS_STAMP): tools/fetch_assets.py | $(WORKSPACE_STAMP)
 	@echo "Fetching the web assets"
 	@$(BIN)/python tools/fetch_assets.py --dev
 	@touch $@
+
+# An OpenID provider that the sign-in tests speak with; without it they are skipped, unless nothing may be.
+$(PROVIDER_STAMP): tools/fetch_provider.py tests/oidc/pins.json | $(WORKSPACE_STAMP)
+	@$(BIN)/python tools/fetch_provider.py && touch $@ || test -z "$${HUB_REQUIRE_ALL:-}"

@@ -1,7 +1,8 @@
-"""What the audit log costs on SQLite: an entry in a transaction that writes, sealing, and verifying the whole log."""
+"""What the audit log costs: an entry in a transaction, alone and among sixteen writers; sealing, verifying, proofs."""
 
 from __future__ import annotations
 
+import random
 import secrets
 import tempfile
 import time
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from benchmarks.audit_writers import writers
 from benchmarks.measure import interleaved
 from benchmarks.registry import Scale
 from benchmarks.table import Table, count, milliseconds, rate, ratio, seconds, turns
@@ -31,6 +33,7 @@ _ACTS = 100
 _SUBJECTS = 5
 _CHECKPOINTS = 100
 _MOST_A_TRANSACTION = 5_000
+_PROOFS = 50
 
 
 @dataclass
@@ -42,7 +45,7 @@ class _Log:
 
 
 def run(scale: Scale) -> list[Table]:
-    """Two tables: transactions with and without entries; sealing and verifying `scale.entries` entries."""
+    """Three tables: transactions with and without entries; sealing and verifying; sixteen writers."""
     with tempfile.TemporaryDirectory(prefix="bench-audit-") as name:
         tables = []
         for part, measure in (("write", _writing), ("verify", _verifying)):
@@ -52,7 +55,7 @@ def run(scale: Scale) -> list[Table]:
                 tables.append(measure(_Log(database), scale))
             finally:
                 database.close()
-    return tables
+    return [*tables, writers(scale)]
 
 
 def _act(session: Session) -> None:
@@ -125,6 +128,7 @@ def _verifying(log: _Log, scale: Scale) -> Table:
     timings = interleaved({floor: partial(_read_and_hash, log), whole: verify}, scale.repeats)
     if not found[-1].ok or found[-1].sealed != scale.entries:
         raise RuntimeError(f"the log does not verify: {found[-1]}")
+    proofs = {name: _proving(log, scale.entries, name) for name in ("inclusion", "consistency")}
     lines = [
         ("append (one run)", seconds(appended), rate(scale.entries, appended), "-"),
         ("seal: places, tree, checkpoints (one run)", seconds(sealed), rate(scale.entries, sealed), "-"),
@@ -132,13 +136,34 @@ def _verifying(log: _Log, scale: Scale) -> Table:
             (name, seconds(timings.median(name)), rate(scale.entries, timings.median(name)), ratio(times))
             for name, times in ((floor, 1.0), (whole, timings.ratio(whole, floor)))
         ),
+        *(
+            (f"a proof of {name} (mean of {_PROOFS})", seconds(taken), "-", "-")
+            for name, taken in proofs.items()
+        ),
     ]
     return Table(
         f"audit: a log of {scale.entries:,} entries under {count(found[-1].checkpoints)} checkpoints",
         ("what", "seconds", "entries/s", "to floor"),
         tuple(lines),
-        (f"{turns(scale.repeats)}; appended and sealed {_at_once(scale.entries):,} at a time.",),
+        (
+            f"{turns(scale.repeats)}; appended and sealed {_at_once(scale.entries):,} at a time; every fourth entry is "
+            f"about {_SUBJECTS} people.",
+        ),
     )
+
+
+def _proving(log: _Log, size: int, kind: str) -> float:
+    """Seconds that a proof takes, on the average, each in a transaction of its own."""
+    chosen = random.Random(7)
+    started = time.perf_counter()
+    for _ in range(_PROOFS):
+        second = chosen.randint(1, size)
+        with log.database.read() as session:
+            if kind == "inclusion":
+                audit_log.inclusion(session, chosen.randrange(second), second)
+            else:
+                audit_log.consistency(session, chosen.randint(1, second), second)
+    return (time.perf_counter() - started) / _PROOFS
 
 
 def _at_once(entries: int) -> int:
@@ -152,8 +177,8 @@ def _fill(log: _Log, entries: int) -> tuple[float, float]:
     for start in range(0, entries, each):
         began = time.perf_counter()
         with log.database.write() as session:
-            for _ in range(min(each, entries - start)):
-                _entry(session)
+            for number in range(start, min(start + each, entries)):
+                _entry(session, 0 if number % 4 else _SUBJECTS)
         appended += time.perf_counter() - began
         began = time.perf_counter()
         with log.database.write() as session:

@@ -136,13 +136,25 @@ def _digest(data: bytes) -> str:
 
 
 def _agree(hub: Hub, name: str) -> None:
-    """Drafted by one data steward, put into force by another."""
-    from hub.workflows import agreeing
+    """Drafted by one data steward, approved by another, signed by every party with a key made for it."""
+    import base64
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from hub.cli.base import operator
+    from hub.policy.statement import sign
+    from hub.workflows import agreeing, signing
 
     first, second = (_person(hub, "hub", "data steward", str(number)) for number in (1, 2))
     text = files("hub.demo").joinpath(f"agreements/{name}.yaml").read_text(encoding="utf-8")
     agreement = agreeing.draft(hub, first, text)
-    agreeing.change(hub, second, agreement.id, "activate")
+    agreeing.change(hub, first, agreement.id, "submit")
+    agreeing.change(hub, second, agreement.id, "approve")
+    for slug in agreeing.standing(hub, first, agreement.id).missing:
+        key = Ed25519PrivateKey.generate()
+        signing.add_key(hub, operator(), slug, base64.b64encode(key.public_key().public_bytes_raw()).decode())
+        said = signing.statement(hub, first, agreement.id, slug, "a benchmark").text
+        signing.sign(hub, first, agreement.id, slug, "a benchmark", sign(said, key.private_bytes_raw()))
 
 
 def _person(hub: Hub, slug: str, role: str, number: str = "") -> Principal:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from hub.config import Settings
+    from hub.identity.oidc import Provider
     from hub.intake.limited import Examiner
     from hub.intake.uploads import UploadReader
     from hub.runs.sandbox import Sandbox
@@ -35,6 +36,7 @@ def open_hub(settings: Settings) -> Hub:
     Raises:
         ConfigurationError: when there is none, it cannot be opened, or its database is of another version.
     """
+    from hub.audit.vouching import SESSION_KEY as VOUCHING
     from hub.identity.tokens import TokenIssuer
     from hub.migrations.upgrade import require_current
     from hub.scheduler.times import check_times, next_time
@@ -52,6 +54,9 @@ def open_hub(settings: Settings) -> Hub:
     require_current(database)
     _note_root(database, keyring)
     objects = ObjectStore(settings.resolved_objects)
+    vault = Vault(keyring, objects)
+    database.session_info[VOUCHING] = vault.derived_key("audit entries")
+    _guard_agreements(database, keyring, vault.derived_key("agreement seals"))
 
     @cache
     def sandbox() -> Sandbox:
@@ -68,14 +73,42 @@ def open_hub(settings: Settings) -> Hub:
         database=database,
         objects=objects,
         keyring=keyring,
-        vault=Vault(keyring, objects),
+        vault=vault,
         tokens=TokenIssuer(settings.resolved_public_url, keyring.token_keys, settings.token_minutes),
         sandbox=sandbox,
         examine=_examiner(settings),
         read_upload=_upload_reader(settings),
         check_times=check_times,
         next_time=lambda cron, after: next_time(cron, settings.schedule_timezone, after),
+        oidc=_provider(settings),
     )
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Through whom people sign in, if not here.
+
+    Raises:
+        ConfigurationError: when a role is required to have a second factor, or given by the provider, that is none.
+    """
+    from hub.identity.oidc import Provider
+    from hub.policy.roles import PERSON_ROLES
+
+    given = {part.partition("=")[2].strip() for part in settings.oidc_roles.split(",") if part.strip()}
+    for name, roles in (("require_second_factor", settings.second_factor_roles), ("oidc_roles", given)):
+        if unknown := sorted(roles - set(PERSON_ROLES)):
+            raise ConfigurationError(
+                f"The setting {name} names roles that are none: {', '.join(unknown) or 'nothing'}. Roles are "
+                f"{', '.join(PERSON_ROLES)}."
+            )
+    if not settings.oidc_issuer:
+        return None
+    if not settings.oidc_client_id:
+        raise ConfigurationError("The setting oidc_client_id is needed where oidc_issuer is set.")
+    return Provider(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret,
+        f"{settings.resolved_public_url}/sign-in/provider/back", scopes=settings.oidc_scopes,
+        acr=tuple(settings.oidc_acr.split()), max_age=settings.oidc_max_age,
+    )  # fmt: skip
 
 
 def _examiner(settings: Settings) -> Examiner:
@@ -111,6 +144,24 @@ def _note_root(database: Database, keyring: Keyring) -> None:
             ensure_root(session, keyring.current_root)
     except Conflict:
         return  # another process of this hub was quicker
+
+
+def _guard_agreements(database: Database, keyring: Keyring, key: bytes, *, again: bool = False) -> None:
+    """Let the database's sessions seal agreements; take over, once, those of a hub from before there were seals.
+
+    That it was done stands in the keyring: whoever can write the database only cannot have it done again.
+    """
+    from dataclasses import replace
+
+    from hub.policy import store as agreements
+    from hub.policy.seals import SESSION_KEY
+
+    database.session_info[SESSION_KEY] = key
+    if keyring.secrets.agreements_sealed and not again:
+        return
+    with database.write() as session:
+        agreements.adopt(session)
+    keyring.change(lambda held: replace(held, agreements_sealed=True))
 
 
 def init_hub(settings: Settings) -> Hub:
@@ -186,6 +237,8 @@ def restore_hub(
     ready()
     keyring.close()
     hub = open_hub(settings)
+    # A backup from before there were seals is believed as a whole: its signature was checked above.
+    _guard_agreements(hub.database, hub.keyring, hub.vault.derived_key("agreement seals"), again=True)
     problems += backup.check_restored(hub, report)
     backup.note_restored(
         hub, Principal("system", "command-line", "", "", "hub", frozenset({"operator"})), found, problems
@@ -243,8 +296,11 @@ def create_app(settings: Settings, hub: Hub | None = None) -> Flask:
     from hub.api import register_api
     from hub.doorstep.bodies import FileRequest, most_body
     from hub.doorstep.health import health_blueprint
+    from hub.doorstep.limits import register_limits
     from hub.doorstep.metrics import Metrics, metrics_blueprint
+    from hub.doorstep.proxies import behind_proxies
     from hub.doorstep.requests import register_requests
+    from hub.web.sessions import cookie_name
     from hub.web.wiring import error_page, register_web
 
     hub = hub or open_hub(settings)
@@ -255,19 +311,16 @@ def create_app(settings: Settings, hub: Hub | None = None) -> Flask:
         "MAX_CONTENT_LENGTH": settings.max_request_bytes,
         "MAX_FILE_BODY": most_body(settings),
         "MAX_FORM_MEMORY_SIZE": 1_000_000,
-        "SESSION_COOKIE_NAME": "hub_state",
+        "SESSION_COOKIE_NAME": cookie_name(hub, "hub_state"),
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
         "WTF_CSRF_TIME_LIMIT": None,
     }
-    if settings.trusted_proxies:
-        from werkzeug.middleware.proxy_fix import ProxyFix
-
-        count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    app.wsgi_app = behind_proxies(app.wsgi_app, settings)  # type: ignore[method-assign]
     metrics = Metrics()
     register_requests(app, hub, metrics, error_page)
+    register_limits(app, settings, metrics)
     app.register_blueprint(health_blueprint(hub))
     app.register_blueprint(metrics_blueprint(hub, metrics))
     register_api(app, hub)

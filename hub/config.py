@@ -7,6 +7,7 @@ Each setting is declared once, in `Settings`, with its help text; `hub init` wri
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -23,9 +24,10 @@ _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("json", "text")
 _KEYS = ("", "file", "passphrase", "pkcs11", "vault", "aws")
 _POSITIVE = (
-    "threads", "part_size", "max_delivery_bytes", "max_request_bytes", "session_minutes", "token_minutes",
-    "linkage_memory_mb", "worker_seconds", "intake_memory_mb", "key_overlap_days", "intake_seconds", "upload_days",
-    "upload_mb",
+    "threads", "part_size", "max_delivery_bytes", "max_request_bytes", "session_minutes", "session_hours",
+    "code_hours", "token_minutes", "linkage_memory_mb", "worker_seconds", "intake_memory_mb", "key_overlap_days",
+    "intake_seconds", "upload_days", "upload_mb", "rights_code_days", "rights_session_minutes", "rights_copy_days",
+    "delay_months", "opt_out_list_days",
 )  # fmt: skip
 
 
@@ -104,12 +106,113 @@ class Settings:
     )
     max_delivery_bytes: int = _setting(20 * 1024**3, "Largest delivery, in bytes, all files together.")
     max_request_bytes: int = _setting(16 * 1024 * 1024, "Largest request body, in bytes.")
+    rights_code_days: int = _setting(
+        14, "For so many days a one-time code opens the page on which people see what is held about them."
+    )
+    rights_session_minutes: int = _setting(30, "After so many minutes that page closes.")
+    rights_copy_days: int = _setting(
+        30, "For so many days a copy of somebody's data, made for them, is kept for them to fetch."
+    )
+    delay_months: int = _setting(
+        6, "For so many months at most an investigation may keep people from seeing entries about them."
+    )
+    extra_holidays: str = _setting(
+        "",
+        "Days off beyond the bank holidays of England and Wales, for due dates: ISO dates with commas between, for "
+        "example 2026-06-15,2026-11-30.",
+    )
+    opt_out_list_days: int = _setting(
+        21,
+        "A list of national data opt-outs that is older than so many days does not count: runs that need it fail.",
+    )
+    opt_out_publishers: str = _setting(
+        "",
+        "Slugs of the NHS bodies whose lists of national data opt-outs count, with commas between; empty: every list "
+        "counts, and each has to be fresh.",
+    )
     session_minutes: int = _setting(30, "A person is signed out after so many minutes without a request.")
+    session_hours: int = _setting(
+        12, "A person is signed out so many hours after signing in, whatever they do."
+    )
+    require_second_factor: str = _setting(
+        "operator, data steward, service user, output checker, auditor, rights officer, investigating officer",
+        "Roles whose holders sign in with a second factor too; who has none sets it up at the first sign-in. "
+        "Empty: nobody has to, which is for demonstrations only.",
+    )
+    code_hours: int = _setting(72, "How long a one-time code for choosing a password can be used, in hours.")
+    oidc_issuer: str = _setting(
+        "",
+        "OpenID Connect: the provider's issuer, for example https://login.council.example. Empty: no provider.",
+    )
+    oidc_client_id: str = _setting("", "OpenID Connect: the hub's client id at the provider.")
+    oidc_client_secret: str = _setting("", "OpenID Connect: the hub's client secret.", secret=True)
+    oidc_name: str = _setting(
+        "your organisation", "OpenID Connect: what the provider is called on the sign-in page."
+    )
+    oidc_scopes: str = _setting("openid", "OpenID Connect: the scopes that are asked for.")
+    oidc_acr: str = _setting(
+        "",
+        "OpenID Connect: classes of authentication (acr) that are taken, the best first, with spaces "
+        "between them. They should all mean two "
+        "factors: who comes with one of them is not asked for the hub's own.",
+    )
+    oidc_max_age: int = _setting(
+        0, "OpenID Connect: most seconds since the person signed in at the provider; 0: any."
+    )
+    oidc_account_claim: str = _setting(
+        "",
+        "OpenID Connect: a claim that holds the username of the hub's account, for example preferred_username. Only "
+        "where people cannot choose it themselves. Empty: an operator binds each account.",
+    )
+    oidc_roles_claim: str = _setting(
+        "", "OpenID Connect: a claim that lists groups; with oidc_roles, roles come from the provider."
+    )
+    oidc_roles: str = _setting(
+        "",
+        "OpenID Connect: which group gives which role, for example hub-analysts=analyst, hub-checkers=output checker.",
+    )
     token_minutes: int = _setting(10, "How long a connector's access token lasts, in minutes.")
     secure_cookies: bool = _setting(
         False, "Send cookies over HTTPS only. Turn on wherever the hub is reached by another machine."
     )
+    two_person_registration: bool = _setting(
+        True,
+        "New organisations and machine clients wait until a second operator approves them. Turn off only where there "
+        "is one operator; the first page and `hub doctor` then say so.",
+    )
+    jwks_networks: str = _setting(
+        "",
+        "Networks beyond the public one in which clients' published sets of keys may lie, for example 10.20.0.0/16. "
+        "With 127.0.0.0/8, http://127.0.0.1 is taken as well.",
+    )
+    rate_limits: bool = _setting(
+        True, "Slow down who asks too often; the rate_ settings say how often is too often."
+    )
+    rate_client: str = _setting("1200/minute", "Requests of one machine client.")
+    rate_parts: str = _setting("6000/minute", "Parts of deliveries from one machine client.")
+    rate_session: str = _setting("600/minute", "Requests of one person who is signed in.")
+    rate_address: str = _setting(
+        "600/minute", "Requests from one address by whoever has not proved who they are."
+    )
+    rate_token: str = _setting("300/minute", "Requests for access tokens from one address.")
+    rate_enrolment: str = _setting("30/minute", "Enrolment codes tried from one address.")
+    rate_sign_in: str = _setting("60/minute", "Attempts to sign in from one address.")
+    rate_code: str = _setting("20/minute", "Citizens' one-time codes tried from one address.")
+    audit_publish: str = _setting(
+        "",
+        "A folder outside the hub and its backups where each new checkpoint of the audit log is written: the newest, and "
+        "the last of each day.",
+    )
+    audit_public: bool = _setting(
+        False,
+        "Anybody may fetch the audit log's newest checkpoint, its public keys and proofs of consistency over the API, "
+        "without a token. They hold no personal data, but show how much the hub does and when.",
+    )
     trusted_proxies: int = _setting(0, "How many reverse proxies stand before the hub (X-Forwarded-*).")
+    proxy_networks: str = _setting(
+        "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7",
+        "With trusted_proxies: networks in which the last of them stands. X-Forwarded-* from elsewhere is ignored.",
+    )
     plugin_python: str = _setting(
         "",
         "Python program of the plugins' own environment; default .venv-plugins/bin/python beside the hub's.",
@@ -120,6 +223,14 @@ class Settings:
     linkage_memory_mb: int = _setting(2048, "Most memory that linking may use, in MiB.")
     worker_seconds: float = _setting(1.0, "How often the worker looks for work, in seconds.")
     schedule_timezone: str = _setting("Europe/London", "Time zone in which schedules are read.")
+    catalogue_contact: str = _setting(
+        "", "Email address for those who ask about a dataset whose contract and data steward name none."
+    )
+    catalogue_publisher: str = _setting(
+        "",
+        "The body that answers for this hub's catalogue in the UK's: the end of its address on GOV.UK, for example "
+        "home-office. Used for publishers that are not on GOV.UK themselves, such as councils.",
+    )
     log_level: str = _setting("info", "debug, info, warning or error.")
     log_format: str = _setting("json", "json or text.")
     synthetic: bool = _setting(False, "Every page says that the people in this hub are invented.")
@@ -139,6 +250,11 @@ class Settings:
     def resolved_public_url(self) -> str:
         """The hub's own URL without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def second_factor_roles(self) -> frozenset[str]:
+        """The roles whose holders need a second factor."""
+        return frozenset(part.strip() for part in self.require_second_factor.split(",") if part.strip())
 
     @property
     def resolved_plugin_python(self) -> Path:
@@ -189,12 +305,32 @@ def _check(settings: Settings) -> None:
         (settings.log_format in _FORMATS, "log_format", f"one of {', '.join(_FORMATS)}"),
         (settings.trusted_proxies >= 0, "trusted_proxies", "0 or more"),
         (settings.key_provider in _KEYS, "key_provider", f"one of {', '.join(_KEYS[1:])}, or nothing"),
+        (
+            _are_networks(settings.jwks_networks),
+            "jwks_networks",
+            "networks such as 10.0.0.0/8, with commas between",
+        ),
+        (
+            _are_networks(settings.proxy_networks),
+            "proxy_networks",
+            "networks such as 10.0.0.0/8, with commas between",
+        ),
         (_is_zone(settings.schedule_timezone), "schedule_timezone", "a time zone such as Europe/London"),
+        (
+            _are_days(settings.extra_holidays),
+            "extra_holidays",
+            "days such as 2026-06-15, with commas between",
+        ),
         (
             settings.part_size <= settings.max_request_bytes,
             "max_request_bytes",
             f"at least part_size ({settings.part_size})",
         ),
+    ]
+    problems += [
+        (_is_rate(getattr(settings, item.name)), item.name, "a rate such as 600/minute")
+        for item in fields(settings)
+        if item.name.startswith("rate_") and item.name != "rate_limits"
     ]
     problems += [(getattr(settings, name) > 0, name, "more than 0") for name in _POSITIVE]
     for holds, name, wanted in problems:
@@ -202,6 +338,28 @@ def _check(settings: Settings) -> None:
             raise ConfigurationError(
                 f"The setting {name} ({_PREFIX}{name.upper()}) must be {wanted}, not {getattr(settings, name)!r}."
             )
+
+
+def _are_days(text: str) -> bool:
+    from datetime import date
+
+    try:
+        return all(date.fromisoformat(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        return False
+
+
+def _are_networks(text: str) -> bool:
+    from ipaddress import ip_network
+
+    try:
+        return all(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError:
+        return False
+
+
+def _is_rate(text: str) -> bool:
+    return re.fullmatch(r"[1-9][0-9]{0,6}/(second|minute|hour)", text) is not None
 
 
 def _is_zone(name: str) -> bool:

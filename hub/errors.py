@@ -64,10 +64,16 @@ class TooLarge(HubError):
 
 
 class TooMany(HubError):
-    """Asked too often; try again later."""
+    """Asked too often; try again after `retry_after` seconds."""
 
     status = 429
     title = "Too many requests"
+
+    def __init__(
+        self, detail: str, *, retry_after: int = 60, fields: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(detail, fields=fields)
+        self.retry_after = retry_after
 
 
 class Unavailable(HubError):

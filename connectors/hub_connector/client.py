@@ -8,6 +8,8 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -25,6 +27,8 @@ API: Final = "/api/v1"
 #: Environment variable with the number of times a request is tried before giving up (6).
 TRIES_VARIABLE: Final = "HUB_CONNECTOR_TRIES"
 _BUSY: Final = frozenset({429, 502, 503, 504})
+#: A hub that asks for a longer pause than this is left alone until somebody runs the command again.
+_LONGEST_WAIT: Final = 600.0
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TRY_AGAIN: Final = "Nothing is lost. Run the same command again; it goes on where it stopped."
 
@@ -112,6 +116,18 @@ class HubClient:
         body = {"code": code, "name": name, "signing_key": dict(signing_key)}
         return self._json("POST", f"{API}/enrolments", signed_in=False, json=body)
 
+    def change_key(
+        self, signing_key: Mapping[str, str], assertion: str, proof: str, *, keep_old: bool
+    ) -> dict[str, Any]:
+        """Put a new public key in place of this connector's own; the same again is no error."""
+        body = {
+            "signing_key": dict(signing_key),
+            "assertion": assertion,
+            "proof": proof,
+            "keep_old": keep_old,
+        }
+        return self._json("PUT", f"{API}/signing-key", json=body)
+
     def put_dataset(self, contract_id: str, text: str) -> dict[str, Any]:
         """Say which contract (YAML) the organisation's dataset keeps; the same again changes nothing."""
         return self._json("PUT", f"{API}/datasets/{contract_id}", json={"contract": text})
@@ -184,23 +200,26 @@ class HubClient:
         """One request, tried again while the hub is away or busy. Every request here is safe to repeat."""
         import httpx
 
-        reason = ""
+        reason, asked = "", None
         for attempt in range(self._patience.tries):
             if attempt:
-                self._sleep(self._pause(attempt))
+                self._sleep(self._pause(attempt) if asked is None else asked)
             try:
                 response = self._http.request(method, url, **options)
             except httpx.InvalidURL:
                 raise HubUnreachable(f"{self._url} is no address.", "Check the hub's address.") from None
             except httpx.TransportError as error:
-                reason = _transport_words(error)
+                reason, asked = _transport_words(error), None
                 continue
             if response.status_code not in _BUSY:
                 return response
             reason = f"it is busy (status {response.status_code})"
-            wait = response.headers.get("Retry-After", "")
-            if wait.isdigit():
-                self._sleep(min(float(wait), self._patience.longest_pause))
+            asked = _retry_after(response.headers.get("Retry-After", ""))
+            if asked is not None and asked > _LONGEST_WAIT:
+                raise HubUnreachable(
+                    f"The hub at {self._url} is busy and asks to come again in {round(asked / 60):,} minutes.",
+                    _TRY_AGAIN,
+                )
         raise HubUnreachable(f"The hub at {self._url} cannot be reached: {reason}.", _TRY_AGAIN)
 
     def _pause(self, attempt: int) -> float:
@@ -221,16 +240,45 @@ class HubClient:
         }
         response = self._send("POST", self._config.token_url, data=form)
         if not response.is_success:
+            if (waiting := self._not_approved(response)) is not None:
+                raise waiting
             raise self._refusal(
                 response,
                 "The hub does not let this connector in",
-                "Check that this computer's clock is right. If it is, the operator may have revoked the connector: "
-                "ask for a new enrolment code.",
+                "Check that this computer's clock is right. If a change of keys was broken off, go on with it: "
+                "hub-connector keys rotate. Else the operator may have revoked the connector: ask for a new enrolment "
+                "code.",
             )
         answer = response.json()
         self._token = str(answer["access_token"])
         self._token_until = time.monotonic() + max(0.0, float(answer.get("expires_in", 60)) - 30)
         return self._token
+
+    def _not_approved(self, response: httpx.Response) -> HubRefused | None:
+        """The error when the hub knows this connector and its operators have not approved it, or never will."""
+        try:
+            problem = response.json()
+        except ValueError:
+            return None
+        if (
+            not isinstance(problem, dict)
+            or problem.get("error") != "unauthorized_client"
+            or self._key is None
+        ):
+            return None
+        fields = problem.get("errors")
+        state = fields.get("registration") if isinstance(fields, dict) else None
+        if state == "waiting":
+            return HubRefused(
+                "This connector waits for approval by a second operator of the hub.",
+                f"Call them and read out the thumbprint of its key: {self._key.spoken_thumbprint()}\n"
+                "       Once they have approved it, run the same command again. Nothing is lost.",
+                401,
+            )
+        return HubRefused(
+            f"The hub does not let this connector in: {problem.get('detail', '')}".strip(),
+            "Ask the hub's operator why. To start anew, they give you a new enrolment code.", 401,
+        )  # fmt: skip
 
     def _refusal(
         self, response: httpx.Response, what: str = "", hint: str = ""
@@ -259,6 +307,16 @@ _HINTS: Final = {
     404: "Check the name; `hub-connector status` lists what this connector has sent.",
     413: "Send less at a time, or ask the operator for a higher limit.",
 }
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds that a hub asks for (RFC 9110 section 10.2.3: a number or a date); None when it does not say."""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
 
 
 def _transport_words(error: httpx.TransportError) -> str:

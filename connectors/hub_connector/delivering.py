@@ -35,6 +35,9 @@ class Watcher:
     def stage(self, words: str) -> None:
         """A new stage begins."""
 
+    def warn(self, words: str) -> None:
+        """Somebody should read this, whatever becomes of the push."""
+
     def checked(self, rows: int, refused: int) -> None:
         """So many rows have been checked and sealed."""
 
@@ -101,6 +104,8 @@ class Line:
     state: State
     client: HubClient
     sealing_key_id: str
+    #: Ids of all sealing keys that the hub opens; a delivery sealed to any of them can still be sent.
+    opens: frozenset[str] = frozenset()
 
     def deliver(self, sealed: Sealed) -> Result:
         """Send, and wait for the decision if asked.

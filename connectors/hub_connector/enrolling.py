@@ -18,7 +18,7 @@ __all__ = ["Enrolment", "enrol", "example_config"]
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What `enrol` made."""
+    """What `enrol` made. `waiting`: a second operator has to approve it, who asks for the `thumbprint` of its key."""
 
     client_id: str
     organisation: str
@@ -26,6 +26,8 @@ class Enrolment:
     config: Path
     key: Path
     fingerprint: str
+    waiting: bool
+    thumbprint: str
 
 
 def enrol(
@@ -73,6 +75,8 @@ def enrol(
         config=config,
         key=key_file,
         fingerprint=fingerprint(hub["sealing_key"]),
+        waiting=answer.get("state") == "waiting",
+        thumbprint=key.spoken_thumbprint(),
     )
 
 

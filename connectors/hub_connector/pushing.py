@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .checking import Summary
@@ -56,9 +57,9 @@ def push(how: Pusher, job: Job, report: Report | None = None) -> Result:
             key, job.source, job.contract, job.mode, replays=job.mended
         )  # fmt: skip
         with how.connect(how.config, key) as client:
-            sealing_key, part_size = verified_hub(client, how.config)
-            line = Line(how, state, client, sealing_key["id"])
-            packer = Packer(how.config.hub.client_id, key, sealing_key, part_size)
+            hub = verified_hub(client, how.config, how.watcher)
+            line = Line(how, state, client, hub.sealing_key["id"], hub.opens)
+            packer = Packer(how.config.hub.client_id, key, hub.sealing_key, hub.part_size)
             this = _Push(line, job, packer, key, digest, report or _no_report)
             line.catch_up(job.contract.id)
             if digest and (known := this.delivered_before(digest)) is not None:
@@ -86,22 +87,54 @@ def catch_up(how: Pusher, dataset: str) -> None:
                     state.clear(record.id)
 
 
-def verified_hub(client: HubClient, config: Config) -> tuple[dict[str, str], int]:
-    """The pinned sealing key, when the hub still presents it, and the hub's part size.
+@dataclass(frozen=True)
+class HubNow:
+    """What a push needs to know of the hub: the key to seal to, its part size, and ids of all keys that it opens."""
+
+    sealing_key: dict[str, str]
+    part_size: int
+    opens: frozenset[str]
+
+
+def verified_hub(client: HubClient, config: Config, watcher: Watcher | None = None) -> HubNow:
+    """The pinned sealing key, when the hub still presents or opens it.
+
+    A hub that changes its key says until when it opens the one before; until then rows are sealed to that.
 
     Raises:
-        ConfigError: when the hub presents another key than the one that was pinned.
+        ConfigError: when the hub neither presents nor opens the key that was pinned.
     """
     pinned, hub = read_sealing_key(config.hub.sealing_key), client.hub()
     offered = hub["sealing_key"]
-    if any(pinned[name] != offered.get(name) for name in ("suite", "public_key")):
+    earlier = [item for item in hub.get("earlier_sealing_keys") or () if _still(item)]
+    taken = next((item for item in (offered, *earlier) if _same_key(pinned, item)), None)
+    if taken is None:
         raise ConfigError(
             f"The hub at {config.hub.url} presents another sealing key than the one pinned here "
             f"(pinned {fingerprint(pinned)}, presented {fingerprint(offered)}). Nothing was sent.",
             "Ask the hub's operator, by telephone, whether the key was changed and what its fingerprint is. "
             "If it is the one presented: hub-connector trust.",
         )
-    return {**pinned, "id": str(offered["id"])}, max(1, min(int(hub.get("part_size", 8 << 20)), _MOST_PART))
+    if taken is not offered and watcher is not None:
+        watcher.warn(
+            f"The hub has a new sealing key and opens the one pinned here until {taken['until'][:10]}. Ask its "
+            f"operator, by telephone, whether the new one is {fingerprint(offered)}; then run: hub-connector trust"
+        )
+    part_size = max(1, min(int(hub.get("part_size", 8 << 20)), _MOST_PART))
+    opens = frozenset(str(item["id"]) for item in (offered, *earlier))
+    return HubNow({**pinned, "id": str(taken["id"])}, part_size, opens)
+
+
+def _same_key(pinned: Mapping[str, str], offered: Mapping[str, Any]) -> bool:
+    return all(pinned[name] == offered.get(name) for name in ("suite", "public_key"))
+
+
+def _still(item: Mapping[str, Any]) -> bool:
+    """Whether a key that was followed by another is still opened."""
+    try:
+        return datetime.fromisoformat(str(item["until"])) > datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return False
 
 
 @dataclass(frozen=True)

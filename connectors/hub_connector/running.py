@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,6 +71,10 @@ class Stopping(Watcher):
     def stage(self, words: str) -> None:
         """A new stage begins."""
         self._look()
+
+    def warn(self, words: str) -> None:
+        """For whoever reads what this process writes."""
+        print(f"note: {words}", file=sys.stderr, flush=True)
 
     def checked(self, rows: int, refused: int) -> None:
         """So many rows have been checked and sealed."""

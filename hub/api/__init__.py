@@ -10,14 +10,20 @@ from hub import __version__
 from hub.api import (
     agreements,
     audit,
+    catalogue,
     contracts,
     datasets,
     deliveries,
     enrolment,
     oauth,
     plugins,
+    registrations,
     registry,
+    requests,
+    rights,
+    signing,
     uploads,
+    users,
 )
 from hub.api.docs import docs_blueprint
 from hub.doorstep.problems import ProblemSchema
@@ -75,13 +81,19 @@ def register_api(app: Flask, hub: Hub) -> HubApi:
         oauth,
         enrolment,
         registry,
+        registrations,
+        users,
         datasets,
+        catalogue,
         contracts,
         deliveries,
         uploads,
+        requests,
         agreements,
+        signing,
         plugins,
         audit,
+        rights,
     ):
         api.register_blueprint(module.blueprint(hub))
     app.register_blueprint(docs_blueprint(api))

@@ -15,8 +15,9 @@ from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from hub.doorstep.limits import count_principal, count_stranger
 from hub.errors import Invalid, Unauthorised
-from hub.workflows import enrolling
+from hub.workflows import machines
 
 if TYPE_CHECKING:
     from hub.identity.principal import Principal
@@ -105,8 +106,15 @@ def closed_blueprint(name: str, hub: Hub, description: str, *, public: Sequence[
     @blueprint.before_request
     def _identify() -> None:
         view = (request.endpoint or "").rpartition(".")[2]
-        if view not in public:
-            g.principal = enrolling.token_principal(hub, _bearer())
+        if view in public:
+            count_stranger()
+            return
+        try:
+            g.principal = machines.token_principal(hub, _bearer())
+        except Unauthorised:
+            count_stranger()
+            raise
+        count_principal(g.principal)
 
     return blueprint
 

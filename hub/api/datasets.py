@@ -9,7 +9,10 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from hub.api.common import CursorQuery, Strict, closed_blueprint, decode_cursor, encode_cursor, principal
-from hub.workflows import contracting, overview
+from hub.catalogue.search import FACETS, Filters, Freshness, Sort
+from hub.catalogue.terms import FREQUENCIES, SENSITIVITIES
+from hub.errors import Invalid
+from hub.workflows import contracting, finding, overview
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -68,6 +71,35 @@ class VersionRef(Schema):
     period_end = fields.String(allow_none=True)
 
 
+class SearchQuery(CursorQuery):
+    """What is looked for: words (each must begin one that stands in title, description, columns or publisher)."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=500), metadata={"description": "Words."})
+    organisation = fields.String(load_default="", metadata={"description": "The publisher's slug."})
+    contract = fields.String(load_default="", metadata={"description": "A contract's id."})
+    domain = fields.String(metadata={"description": "The contract's domain."})
+    sensitivity = fields.String(
+        validate=validate.OneOf([*SENSITIVITIES]), metadata={"description": "Of the most sensitive column."}
+    )
+    current = fields.Boolean(metadata={"description": "Whether there is an accepted version."})
+    freshness = fields.Enum(
+        Freshness, by_value=True, metadata={"description": "Whether its last version came when it was due."}
+    )
+    frequency = fields.String(validate=validate.OneOf([*FREQUENCIES]), metadata={"description": "How often."})
+    sort = fields.String(load_default="title", validate=validate.OneOf([*Sort]))
+    counts = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Also how many there are, and how many each filter would leave."},
+    )
+
+
+class Count(Schema):
+    """How many datasets a value of a filter leaves, the other filters being as they are."""
+
+    value = fields.Raw()
+    datasets = fields.Integer()
+
+
 class DatasetItem(Schema):
     """A dataset with its current version."""
 
@@ -77,6 +109,11 @@ class DatasetItem(Schema):
     organisation = fields.String()
     contract = fields.String()
     version = fields.Nested(VersionRef, allow_none=True)
+    visibility = fields.String(metadata={"description": "listed or private"})
+    domain = fields.String()
+    sensitivity = fields.String()
+    frequency = fields.String(metadata={"description": "How often it is renewed; empty where nobody said."})
+    freshness = fields.String(metadata={"description": "on time, late or not stated"})
 
 
 class DatasetList(Schema):
@@ -84,12 +121,22 @@ class DatasetList(Schema):
 
     items = fields.List(fields.Nested(DatasetItem))
     next = fields.String(allow_none=True)
+    total = fields.Integer(allow_none=True, metadata={"description": "Null unless counts were asked for."})
+    counts = fields.Dict(
+        keys=fields.String(), values=fields.List(fields.Nested(Count)), allow_none=True,
+        metadata={"description": "By filter; null unless asked for."},
+    )  # fmt: skip
 
 
 class DatasetDetail(DatasetRef):
     """A dataset with its versions, newest first."""
 
     organisation = fields.String()
+    visibility = fields.String(metadata={"description": "listed or private"})
+    sensitivity = fields.String()
+    frequency = fields.String(metadata={"description": "How often it is renewed; empty where nobody said."})
+    freshness = fields.String(metadata={"description": "on time, late or not stated"})
+    due = fields.AwareDateTime(format="iso", allow_none=True)
     versions = fields.List(fields.Nested(VersionRef))
 
 
@@ -124,34 +171,23 @@ def blueprint(hub: Hub) -> Blueprint:
         return answer, 202 if done.proposal is not None else 201 if done.made else 200
 
     @views.get("/datasets")
-    @views.arguments(CursorQuery, location="query")
+    @views.arguments(SearchQuery, location="query")
     @views.response(200, DatasetList)
     def list_datasets(query: dict[str, Any]) -> Any:
-        """Datasets by id."""
-        cursor = decode_cursor(query.get("cursor"), (str,))
-        found = overview.datasets_page(
-            hub, principal(), after=cursor[0] if cursor else "", limit=query["limit"]
-        )
-        items = [
-            {
-                "id": dataset.id, "name": f"{home.slug}/{dataset.contract}", "title": dataset.title,
-                "organisation": home.slug, "contract": dataset.contract, "version": version,
-            }
-            for dataset, home, version in found
-        ]  # fmt: skip
-        return {
-            "items": items,
-            "next": encode_cursor(found[-1][0].id) if len(found) == query["limit"] else None,
-        }
+        """Datasets that you may know of: searched, filtered and sorted."""
+        return _list(hub, query)
 
     @views.get("/datasets/<string:dataset>")
     @views.response(200, DatasetDetail)
     def read_dataset(dataset: str) -> Any:
         """One dataset with its versions."""
         page = overview.dataset_page(hub, principal(), dataset)
+        known = finding.known(hub, principal(), dataset)
         return {
             "id": dataset, "name": f"{page.organisation.slug}/{page.dataset.contract}", "title": page.dataset.title,
             "organisation": page.organisation.slug, "contract": page.contract, "versions": page.versions,
+            "visibility": page.dataset.visibility, "sensitivity": known.entry.sensitivity,
+            "frequency": known.entry.frequency, "freshness": known.coverage.freshness.value, "due": known.coverage.due,
         }  # fmt: skip
 
     @views.get("/datasets/<string:dataset>/contract")
@@ -162,3 +198,46 @@ def blueprint(hub: Hub) -> Blueprint:
         return Response(page.contract.text, content_type="application/yaml; charset=utf-8")
 
     return views
+
+
+def _list(hub: Hub, query: dict[str, Any]) -> dict[str, Any]:
+    filters = {name: query.get(name) for name in FACETS if name != "organisation"}
+    found = finding.find(
+        hub, principal(), Filters(query["q"], query["contract"], **filters), organisation=query["organisation"],
+        sort=query["sort"], after=_place(query.get("cursor"), query["sort"]), limit=query["limit"],
+        counts=query["counts"],
+    )  # fmt: skip
+    slugs = {ident: home.slug for ident, home in found.organisations.items()}
+    items = [
+        {
+            "id": line.dataset.id, "name": f"{slugs[line.dataset.organisation_id]}/{line.dataset.contract}",
+            "title": line.dataset.title, "organisation": slugs[line.dataset.organisation_id],
+            "contract": line.dataset.contract, "version": line.version, "visibility": line.dataset.visibility,
+            "domain": line.domain, "sensitivity": line.sensitivity, "frequency": line.frequency,
+            "freshness": line.freshness.value,
+        }
+        for line in found.lines
+    ]  # fmt: skip
+    counts = None
+    if found.facets is not None:
+        counts = {
+            name: [
+                {"value": slugs[value] if name == "organisation" else value, "datasets": number}
+                for value, number in sorted(
+                    found.facets[name].items(), key=lambda pair: (-pair[1], str(pair[0]))
+                )
+            ]
+            for name in FACETS
+        }
+    more = encode_cursor(query["sort"], *found.after) if found.after is not None else None
+    return {"items": items, "next": more, "total": found.total, "counts": counts}
+
+
+def _place(cursor: str | None, sort: str) -> tuple[str, ...]:
+    """The place in a cursor, which is one of this order."""
+    values = decode_cursor(cursor, (str,) * (4 if sort == Sort.ORGANISATION else 3))
+    if values is None:
+        return ()
+    if values[0] != sort:
+        raise Invalid("This cursor belongs to another order; start without a cursor.")
+    return tuple(values[1:])

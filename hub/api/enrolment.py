@@ -105,6 +105,13 @@ class Enrolled(Schema):
     organisation = fields.Nested(OrganisationRef)
     token_url = fields.String()
     audience = fields.String()
+    state = fields.String(
+        validate=validate.OneOf(["waiting", "approved"]),
+        metadata={"description": "waiting: another operator has to approve it before it gets tokens."},
+    )
+    thumbprint = fields.String(
+        metadata={"description": "Of its key, as whoever approves sees it: to be read out to them."}
+    )
 
 
 def blueprint(hub: Hub) -> Blueprint:
@@ -141,11 +148,14 @@ def blueprint(hub: Hub) -> Blueprint:
     def enrol(body: dict[str, Any]) -> Any:
         """Register a connector's public key with a one-time code from the hub's operator."""
         client_id, organisation = enrolling.enrol(hub, body["code"], body["name"], body["signing_key"])
+        state, thumbprint = enrolling.registration_of(hub, client_id)
         return {
             "client_id": client_id,
             "organisation": organisation,
             "token_url": hub.tokens.token_url,
             "audience": hub.tokens.token_url,
+            "state": state,
+            "thumbprint": thumbprint,
         }
 
     @views.put("/signing-key")

@@ -44,6 +44,21 @@ def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
     return f"{checkpoint.body}\n\N{EM DASH} {checkpoint.origin} {base64.b64encode(signature).decode()}\n"
 
 
+def read_unverified(note: str) -> Checkpoint:
+    """What a note says, whoever signed it: to show it, or to compare it with what is known by other means.
+
+    Raises:
+        CheckpointError: when it is no checkpoint.
+    """
+    lines = note.split("\n")
+    try:
+        if len(lines) < 4 or str(int(lines[1])) != lines[1] or not 0 <= int(lines[1]) < 1 << 62:
+            raise ValueError("not in its one form")
+        return Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
+    except ValueError:
+        raise CheckpointError("this is not a checkpoint: origin, size and root are expected") from None
+
+
 def verify(note: str, origin: str, key: Ed25519PublicKey) -> Checkpoint:
     """Read a signed note and check that `key` signed it for `origin`.
 
@@ -90,6 +105,34 @@ def verify_any(note: str, origin: str, keys: Sequence[Ed25519PublicKey]) -> tupl
         except CheckpointError:
             continue
     return verify(note, origin, keys[-1]), len(keys) - 1
+
+
+def verifier_key(origin: str, key: Ed25519PublicKey) -> str:
+    """The public key as who verifies keeps it, with the name of the log: a C2SP verifier key, `name+id+base64`."""
+    public = key.public_bytes_raw()
+    encoded = base64.b64encode(_ED25519 + public).decode()
+    return f"{origin}+{_key_hash(origin, public).hex()}+{encoded}"
+
+
+def read_verifier_key(text: str) -> tuple[str, Ed25519PublicKey]:
+    """Name and key of a C2SP verifier key.
+
+    Raises:
+        CheckpointError: when it is none, or of another kind than Ed25519.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    name, _, rest = text.strip().partition("+")
+    ident, _, encoded = rest.partition("+")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+        if not name or raw[:1] != _ED25519 or _key_hash(name, raw[1:]).hex() != ident:
+            raise ValueError("kind or id do not fit")
+        return name, Ed25519PublicKey.from_public_bytes(raw[1:])
+    except ValueError:
+        raise CheckpointError(
+            "this is not a verifier key: NAME+ID+KEY is expected, as `hub audit key` prints it"
+        ) from None
 
 
 def _key_hash(name: str, public: bytes) -> bytes:

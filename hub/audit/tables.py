@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.database import Base
@@ -16,6 +16,13 @@ class EntryRow(Base):
     """One entry. `entry` is the canonical JSON that is hashed; the other columns only help to find it."""
 
     __tablename__ = "audit_entries"
+    __table_args__ = (
+        # What waits to be sealed is found without a look at what is sealed.
+        Index(
+            "ix_audit_entries_waiting", "id",
+            sqlite_where=text("leaf_index IS NULL"), postgresql_where=text("leaf_index IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(_ID, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
@@ -44,3 +51,13 @@ class CheckpointRow(Base):
     at: Mapped[datetime]
     roots: Mapped[bytes] = mapped_column(LargeBinary)
     note: Mapped[str] = mapped_column(Text)
+
+
+class SubtreeRow(Base):
+    """The root of a tile: 256 leaves (level 8), 256 tiles (level 16) and so on. Proofs are made from few of them."""
+
+    __tablename__ = "audit_subtrees"
+
+    level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    place: Mapped[int] = mapped_column(_ID, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary(32))

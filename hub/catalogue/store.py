@@ -10,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.catalogue import entries
 from hub.catalogue.tables import ContractRow, DatasetRow, LineageRow, PublicationRow, VersionRow
 from hub.errors import Conflict, Invalid, NotFound
 from hub.storage.database import utc_now
@@ -26,6 +27,8 @@ __all__ = [
     "current_version",
     "current_versions",
     "dataset",
+    "dataset_of",
+    "datasets_by_id",
     "datasets_of_contract",
     "find_dataset",
     "list_datasets",
@@ -35,6 +38,7 @@ __all__ = [
     "put_dataset",
     "read_contract",
     "version",
+    "version_of",
     "versions",
     "versions_by_id",
     "was_published",
@@ -55,6 +59,7 @@ class Dataset:
     title: str
     created_at: datetime
     current_version: str | None
+    visibility: str = "listed"
 
 
 @dataclass(frozen=True)
@@ -152,12 +157,13 @@ def put_dataset(session: Session, organisation_id: str, contract: Contract) -> t
     if row is None:
         row = DatasetRow(
             id=new_id("dat"), organisation_id=organisation_id, contract=contract.id, title=contract.title,
-            contract_digest=contract.digest, created_at=utc_now(), current_version=None,
+            contract_digest=contract.digest, created_at=utc_now(), current_version=None, visibility="listed",
         )  # fmt: skip
         session.add(row)
     row.contract_digest, row.title = contract.digest, contract.title
     session.flush()
-    return _dataset(row), made
+    entries.keep(session, row, contract)
+    return dataset_of(row), made
 
 
 def _publish(session: Session, organisation_id: str, contract: Contract) -> None:
@@ -200,7 +206,7 @@ def dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset
     row = session.get(DatasetRow, dataset_id, with_for_update=lock, populate_existing=lock)
     if row is None:
         raise NotFound(f"There is no dataset {dataset_id}.")
-    return _dataset(row)
+    return dataset_of(row)
 
 
 def find_dataset(
@@ -213,13 +219,19 @@ def find_dataset(
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     row = session.scalars(query).first()
-    return _dataset(row) if row else None
+    return dataset_of(row) if row else None
+
+
+def datasets_by_id(session: Session, ids: Iterable[str]) -> dict[str, Dataset]:
+    """Several datasets at once."""
+    query = select(DatasetRow).where(DatasetRow.id.in_(sorted(set(ids))))
+    return {row.id: dataset_of(row) for row in session.scalars(query)}
 
 
 def datasets_of_contract(session: Session, contract: str) -> list[Dataset]:
     """Every dataset that is published under a contract id, whoever publishes it."""
     query = select(DatasetRow).where(DatasetRow.contract == contract).order_by(DatasetRow.id)
-    return [_dataset(row) for row in session.scalars(query)]
+    return [dataset_of(row) for row in session.scalars(query)]
 
 
 def list_datasets(
@@ -229,7 +241,7 @@ def list_datasets(
     query = select(DatasetRow).where(DatasetRow.id > after).order_by(DatasetRow.id).limit(limit)
     if organisation_id is not None:
         query = query.where(DatasetRow.organisation_id == organisation_id)
-    return [_dataset(row) for row in session.scalars(query)]
+    return [dataset_of(row) for row in session.scalars(query)]
 
 
 def next_number(session: Session, dataset_id: str) -> int:
@@ -260,7 +272,7 @@ def version(session: Session, version_id: str) -> Version:
     row = session.get(VersionRow, version_id)
     if row is None:
         raise NotFound(f"There is no version {version_id}.")
-    return _version(row)
+    return version_of(row)
 
 
 def versions(session: Session, dataset_id: str, limit: int = 100) -> list[Version]:
@@ -271,13 +283,13 @@ def versions(session: Session, dataset_id: str, limit: int = 100) -> list[Versio
         .order_by(VersionRow.number.desc())
         .limit(limit)
     )
-    return [_version(row) for row in session.scalars(query)]
+    return [version_of(row) for row in session.scalars(query)]
 
 
 def versions_by_id(session: Session, ids: Sequence[str]) -> dict[str, Version]:
     """Several versions at once."""
     query = select(VersionRow).where(VersionRow.id.in_(ids))
-    return {row.id: _version(row) for row in session.scalars(query)}
+    return {row.id: version_of(row) for row in session.scalars(query)}
 
 
 def current_version(session: Session, contract: str) -> Version | None:
@@ -300,7 +312,7 @@ def current_versions(session: Session, contracts: Sequence[str]) -> dict[str, li
     )
     found: dict[str, list[tuple[Dataset, Version]]] = {name: [] for name in contracts}
     for row, version_row in session.execute(query):
-        found[row.contract].append((_dataset(row), _version(version_row)))
+        found[row.contract].append((dataset_of(row), version_of(version_row)))
     return found
 
 
@@ -310,7 +322,8 @@ def parents(session: Session, version_id: str) -> list[str]:
     return list(session.scalars(query))
 
 
-def _dataset(row: DatasetRow) -> Dataset:
+def dataset_of(row: DatasetRow) -> Dataset:
+    """A dataset from its row."""
     return Dataset(
         row.id,
         row.organisation_id,
@@ -319,10 +332,12 @@ def _dataset(row: DatasetRow) -> Dataset:
         row.title,
         row.created_at,
         row.current_version,
+        row.visibility,
     )
 
 
-def _version(row: VersionRow) -> Version:
+def version_of(row: VersionRow) -> Version:
+    """A version from its row."""
     return Version(
         row.id, row.dataset_id, row.number, row.contract_digest, row.object_key, row.origin, row.rows,
         row.accepted_at, row.period_start, row.period_end,

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.database import Base
 
+#: Sorts the same on both databases: by code points, whatever language the server was set up for.
+_KEY = String(200).with_variant(String(200, collation="C"), "postgresql")
+
 
 class ContractRow(Base):
     """The text of a contract, by its digest. Whose it is stands in the publications."""
@@ -65,6 +68,29 @@ class DatasetRow(Base):
     title: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime]
     current_version: Mapped[str | None] = mapped_column(String(40))
+    visibility: Mapped[str] = mapped_column(String(16), default="listed", server_default="listed")
+
+
+class EntryRow(Base):
+    """What the catalogue knows of a dataset beyond its contract: how it is found, sorted and described.
+
+    All but `record` follows from the contract, the publisher and the record, and is made anew when one of them changes;
+    `form` says by which version of the code, so that an older hub's entries are made anew when it is upgraded.
+    """
+
+    __tablename__ = "dataset_entries"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    form: Mapped[int]
+    words: Mapped[str] = mapped_column(Text)  # " word word ", small letters, each once
+    title_key: Mapped[str] = mapped_column(_KEY, index=True)
+    publisher_key: Mapped[str] = mapped_column(_KEY)
+    domain: Mapped[str] = mapped_column(String(200))
+    sensitivity: Mapped[str] = mapped_column(String(20))
+    frequency: Mapped[str] = mapped_column(String(20))
+    described: Mapped[str] = mapped_column(Text)  # JSON: what contract and record say together
+    record: Mapped[str] = mapped_column(Text)  # JSON: what the publisher's data steward says
+    changed_at: Mapped[datetime]
 
 
 class VersionRow(Base):

@@ -1,117 +1,14 @@
-"""hub agreements, plugins, runs, releases."""
+"""hub plugins, runs, releases."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from hub.cli.base import as_options, dir_option, format_option, hub_of, operator, person, print_table
 
-__all__ = ["agreements", "plugins", "releases", "runs"]
-
-
-@click.group()
-def agreements() -> None:
-    """Data sharing agreements, which the hub enforces."""
-
-
-@agreements.command("list", epilog="Example:\n\n  hub agreements list")
-@dir_option
-@format_option
-@click.pass_context
-def list_agreements(ctx: click.Context, directory: str, form: str) -> None:
-    """List the agreements."""
-    from hub.workflows import agreeing
-
-    found = agreeing.list_agreements(hub_of(ctx, directory), operator())
-    rows = [(item.id, item.state.value, item.start, item.end, item.title) for item in found]
-    print_table(form, ["id", "state", "from", "to", "title"], rows)
-
-
-@agreements.command("draft", epilog="Example:\n\n  hub agreements draft agreement.yaml --as stella")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@as_options
-@dir_option
-@click.pass_context
-def draft(ctx: click.Context, file: Path, username: str | None, password: str | None, directory: str) -> None:
-    """Keep a draft of an agreement (YAML); a data steward does this."""
-    from hub.workflows import agreeing
-
-    hub = hub_of(ctx, directory)
-    agreement = agreeing.draft(hub, person(hub, username, password), file.read_text(encoding="utf-8"))
-    click.echo(
-        f"Drafted {agreement.id}. Another data steward puts it into force: hub agreements activate {agreement.id}"
-    )
-
-
-@agreements.command("activate", epilog="Example:\n\n  hub agreements activate troubled-families --as theo")
-@click.argument("agreement_id")
-@as_options
-@dir_option
-@click.pass_context
-def activate(
-    ctx: click.Context, agreement_id: str, username: str | None, password: str | None, directory: str
-) -> None:
-    """Put an agreement into force; not the one who drafted it."""
-    from hub.workflows import agreeing
-
-    hub = hub_of(ctx, directory)
-    agreeing.change(hub, person(hub, username, password), agreement_id, "activate")
-    click.echo(f"{agreement_id} is in force.")
-
-
-@agreements.command("withdraw", epilog="Example:\n\n  hub agreements withdraw troubled-families --as stella")
-@click.argument("agreement_id")
-@as_options
-@dir_option
-@click.pass_context
-def withdraw(
-    ctx: click.Context, agreement_id: str, username: str | None, password: str | None, directory: str
-) -> None:
-    """End an agreement at once."""
-    from hub.workflows import agreeing
-
-    hub = hub_of(ctx, directory)
-    agreeing.change(hub, person(hub, username, password), agreement_id, "withdraw")
-    click.echo(f"{agreement_id} is withdrawn; nothing reads under it any more.")
-
-
-@agreements.command(
-    "explain",
-    epilog='Example:\n\n  hub agreements explain --operation "run plugin" --contract benefits.claims --org council',
-)
-@click.option(
-    "--operation", required=True, metavar="WORDS", help='For example "run plugin" or "read person".'
-)
-@click.option("--contract", required=True, metavar="ID", help="The dataset's contract.")
-@click.option("--org", "organisation", required=True, metavar="SLUG", help="Who asks.")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="May be given several times.")
-@click.option("--plugin", default="", metavar="NAME", help="Which plugin would run.")
-@click.option(
-    "--publisher", default="", metavar="SLUG", help="Whose data; any that the agreement names if not given."
-)
-@dir_option
-@click.pass_context
-def explain(
-    ctx: click.Context, operation: str, contract: str, organisation: str, columns: tuple[str, ...], plugin: str,
-    publisher: str, directory: str,
-) -> None:  # fmt: skip
-    """Say why something is allowed or refused today."""
-    from hub.policy.decide import Asked
-    from hub.workflows import agreeing
-    from hub.workflows.hub import today
-
-    hub = hub_of(ctx, directory)
-    asked = Asked(
-        operation, contract, organisation, today(hub), frozenset(columns), plugin=plugin, publisher=publisher
-    )
-    decision = agreeing.explain(hub, operator(), asked)
-    click.echo(("Allowed: " if decision.allowed else "Refused: ") + decision.reason + ".")
-    if decision.grant:
-        click.echo("Columns: " + ", ".join(sorted(decision.grant.columns)))
-    ctx.exit(0 if decision.allowed else 1)
+__all__ = ["plugins", "releases", "runs"]
 
 
 @click.group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -134,12 +135,22 @@ def operator(*roles: str) -> Principal:
 
 
 def person(hub: Hub, username: str | None, password: str | None) -> Principal:
-    """A person who proves who they are, for acts that count by who does them (agreements, releases)."""
-    from hub.workflows import enrolling
+    """A person who proves who they are, for acts that count by who does them (agreements, releases).
+
+    The code of a second factor is asked for where the account has one (or taken from HUB_CODE).
+    """
+    from hub.workflows import signing_in
 
     name = username or click.prompt("Username", err=True)
     word = password or click.prompt("Password", hide_input=True, err=True)
-    return enrolling.sign_in(hub, name, word)[1]
+    return signing_in.prove(hub, name, word, _ask_code)
+
+
+def _ask_code() -> str:
+    asked: str = os.environ.get("HUB_CODE") or click.prompt(
+        "Code from your app, or a recovery code", hide_input=True, err=True
+    )
+    return asked
 
 
 def as_options(command: F) -> F:

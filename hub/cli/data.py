@@ -1,36 +1,14 @@
-"""hub datasets, link, audit."""
+"""hub link, geography."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from hub.cli.base import dir_option, format_option, hub_of, operator, print_table
+from hub.cli.base import dir_option, hub_of, operator
 
-__all__ = ["audit", "datasets", "link"]
-
-
-@click.group()
-def datasets() -> None:
-    """Datasets and their versions."""
-
-
-@datasets.command("list", epilog="Example:\n\n  hub datasets list --format json")
-@dir_option
-@format_option
-@click.pass_context
-def list_datasets(ctx: click.Context, directory: str, form: str) -> None:
-    """List the datasets with their current version."""
-    from hub.workflows import overview
-
-    found = overview.datasets_page(hub_of(ctx, directory), operator(), limit=10_000)
-    rows = [
-        (
-            f"{home.slug}/{dataset.contract}", version.number if version else None, version.rows if version else None,
-            version.accepted_at if version else None, dataset.id,
-        )
-        for dataset, home, version in found
-    ]  # fmt: skip
-    print_table(form, ["dataset", "version", "rows", "accepted", "id"], rows)
+__all__ = ["geography", "link"]
 
 
 @click.command(epilog="Example:\n\n  hub link --dir hub-data")
@@ -51,39 +29,25 @@ def link(ctx: click.Context, directory: str) -> None:
 
 
 @click.group()
-def audit() -> None:
-    """The audit log."""
+def geography() -> None:
+    """Where postcodes lie: a public table, for agreements that give small areas (LSOA) instead of postcodes."""
 
 
-@audit.command("verify", epilog="Example:\n\n  hub audit verify --checkpoint published.txt")
-@click.option(
-    "--checkpoint", "files", type=click.File("r", encoding="utf-8"), multiple=True, metavar="FILE",
-    help="A checkpoint that was published outside the hub; may be given several times.",
-)  # fmt: skip
+@geography.command("load", epilog="Example:\n\n  hub geography load ONSPD_MAY_2026_UK.csv")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--postcode-column", metavar="NAME", help="If it is not called pcds, pcd or postcode.")
+@click.option("--area-column", metavar="NAME", help="If it is not called lsoa21cd, lsoa21, lsoa11 or lsoa.")
 @dir_option
 @click.pass_context
-def verify(ctx: click.Context, files: tuple[click.utils.LazyFile, ...], directory: str) -> None:
-    """Recompute the whole log and compare it with its signed checkpoints; exit status 1 if anything is bent."""
-    from hub.workflows import auditing
+def load(
+    ctx: click.Context, file: Path, postcode_column: str | None, area_column: str | None, directory: str
+) -> None:
+    """Load the ONS Postcode Directory, or any CSV with a postcode and the code of an area in each row."""
+    from hub.workflows.geography import load_areas
 
-    found = auditing.verify(hub_of(ctx, directory), [file.read() for file in files])
-    click.echo(f"{found.entries:,} entries, {found.sealed:,} sealed under {found.checkpoints:,} checkpoints.")
-    for problem in found.problems:
-        click.echo(f"BENT: {problem}", err=True)
-    if not found.ok:
-        ctx.exit(1)
-    click.echo("Everything holds.")
-
-
-@audit.command("seal", epilog="Example:\n\n  hub audit seal > published.txt")
-@dir_option
-@click.pass_context
-def seal(ctx: click.Context, directory: str) -> None:
-    """Seal what was written since the last checkpoint (the worker does it by itself), and print the checkpoint."""
-    from hub.audit.log import latest_checkpoint
-    from hub.workflows import auditing
-
-    hub = hub_of(ctx, directory)
-    auditing.seal_log(hub)
-    with hub.database.read() as session:
-        click.echo(latest_checkpoint(session) or "The log is empty.", nl=False)
+    click.echo(f"Reading {file.name} ...", err=True)
+    found = load_areas(hub_of(ctx, directory), operator(), file, postcode_column, area_column)
+    click.echo(
+        f"{found.postcodes:,} postcodes are known now, with areas from the column {found.columns[1]}. "
+        f"{found.left_out:,} rows without a postcode or an area were left out."
+    )

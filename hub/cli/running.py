@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from hub.cli.base import Composition, dir_option, hub_of, operator
 from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.workflows.hub import Hub
 
 __all__ = ["doctor", "init", "scheduler", "serve", "worker"]
 
@@ -26,27 +30,50 @@ __all__ = ["doctor", "init", "scheduler", "serve", "worker"]
     "--admin", metavar="USERNAME", help="Make a first operator's account; the password is asked for."
 )
 @click.option("--password", envvar="HUB_PASSWORD", metavar="WORD", help="Better given as HUB_PASSWORD.")
+@click.option(
+    "--second-admin",
+    metavar="USERNAME",
+    help="Make a second operator's account, for what one registers the other approves; its password is asked for.",
+)
+@click.option(
+    "--second-password",
+    envvar="HUB_SECOND_PASSWORD",
+    metavar="WORD",
+    help="Better given as HUB_SECOND_PASSWORD.",
+)
 @click.pass_context
 def init(
-    ctx: click.Context, directory: str, keys: str | None, admin: str | None, password: str | None
-) -> None:
+    ctx: click.Context, directory: str, keys: str | None, admin: str | None, password: str | None,
+    second_admin: str | None, second_password: str | None,
+) -> None:  # fmt: skip
     """Make a hub in a folder, or bring the one that is there to this version.
 
     Makes the keyring (keep a copy of keys/ somewhere else than the backups of the data: without it nothing can be
     read), the database and a commented hub.toml. Nothing that is there is overwritten.
     """
+    from hub.workflows.registering import problem_of_one_operator
+
     composition: Composition = ctx.find_root().obj
     hub = composition.init_hub(composition.load_settings(directory, key_provider=keys))
     click.echo(f"The hub is ready in {hub.settings.dir}.")
-    if admin:
-        from hub.workflows import enrolling
-
-        word = password or click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        enrolling.add_user(hub, operator(), admin, admin, "hub", ["operator"], word)
-        click.echo(f"Sign in as {admin}.")
+    for name, word in ((admin, password), (second_admin, second_password)):
+        if name:
+            _make_operator(hub, name, word)
+    if problem := problem_of_one_operator(hub):
+        click.echo(problem)
     click.echo(f"Start it: hub serve --dir {directory}")
     hub.keyring.close()
     hub.database.close()
+
+
+def _make_operator(hub: Hub, username: str, password: str | None) -> None:
+    from hub.workflows import accounts
+
+    word = password or click.prompt(
+        f"Password of {username}", hide_input=True, confirmation_prompt=True, err=True
+    )
+    accounts.add_user(hub, operator(), username, username, "hub", ["operator"], word)
+    click.echo(f"Sign in as {username}.")
 
 
 @click.command(epilog="Examples:\n\n  hub serve\n\n  hub serve --port 8601 --no-work")
@@ -102,6 +129,7 @@ def doctor(ctx: click.Context, directory: str) -> None:
     from hub.storage.objects import shown
     from hub.workflows.auditing import verify
     from hub.workflows.keeping import keys_state
+    from hub.workflows.registering import problem_of_one_operator
 
     def database() -> tuple[bool, str, Sequence[str]]:
         hub.database.ping()
@@ -119,11 +147,16 @@ def doctor(ctx: click.Context, directory: str) -> None:
         found = verify(hub)
         return found.ok, f"{found.sealed:,} of {found.entries:,} entries sealed", found.problems
 
+    def approvals() -> tuple[bool, str, Sequence[str]]:
+        problem = problem_of_one_operator(hub)
+        word = "one person" if not hub.settings.two_person_registration else "two people"
+        return True, f"{word} for each registration", (problem,) if problem else ()
+
     def sandbox() -> tuple[bool, str, Sequence[str]]:
         isolation = hub.sandbox().isolation()
         return isolation.level != "none", isolation.level, isolation.details
 
-    well = [_look(part) for part in (database, objects, keyring, audit_log, sandbox)]
+    well = [_look(part) for part in (database, objects, keyring, audit_log, approvals, sandbox)]
     ctx.exit(0 if all(well) else 1)
 
 

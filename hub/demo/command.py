@@ -70,7 +70,7 @@ def demo(
         _clear(folder)
     settings = composition.load_settings(
         directory, port=port or _free_port(), name="JoinedUp Hub (demonstration)", synthetic=True,
-        log_level="warning", host="127.0.0.1",
+        log_level="warning", host="127.0.0.1", require_second_factor="", **_CATALOGUE,
     )  # fmt: skip
     click.echo(
         f"A hub for the Borough of Wexbourne (synthetic: everybody in it is invented), in {_short(directory)}"
@@ -133,6 +133,14 @@ def _running(folder: Path) -> str:
     return f"http://127.0.0.1:{port}" if "demonstration" in name else ""
 
 
+#: Whom the demonstration's catalogue names where a department says nothing: an invented address, and the ministry that
+#: answers for local government, because no council is on the UK model's list.
+_CATALOGUE = {
+    "catalogue_contact": "data@wexbourne.invalid",
+    "catalogue_publisher": "department-for-levelling-up-housing-and-communities",
+}
+
+
 def _mark(folder: Path, port: int | None = None) -> None:
     (folder / _MARK).write_text(
         json.dumps({"what": "made by hub demo; replaced by the next one", "port": port})
@@ -142,7 +150,11 @@ def _mark(folder: Path, port: int | None = None) -> None:
 def _keep_settings(directory: Path, settings: Settings) -> None:
     """Write what the demonstration chose into hub.toml, so that `hub serve` starts the same hub again."""
     _mark(directory, settings.port)
-    chosen: dict[str, Any] = {"name": settings.name, "port": settings.port}
+    chosen: dict[str, Any] = {
+        "name": settings.name,
+        "port": settings.port,
+        "require_second_factor": "",
+    } | _CATALOGUE
     lines = [f"{name} = {json.dumps(value)}" for name, value in chosen.items()] + ["synthetic = true", ""]
     path = directory / "hub.toml"
     path.write_text("\n".join(lines) + path.read_text(encoding="utf-8"), encoding="utf-8")

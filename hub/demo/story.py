@@ -1,7 +1,8 @@
 """The demonstration, step by step. Everything goes over HTTP or through the connector, as in a real hub.
 
-The only thing done beside the API is what an operator does on the first day at the machine itself: making the hub and
-registering the first machine client.
+The only thing done beside the API is what an operator does on the first day at the machine itself: making the hub, an
+account, and registering the first machine clients. From then on nothing that one of them registers counts before the
+other approves it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hub.demo.agreeing import agree
 from hub.demo.api import ApiClient, DemoError, new_key
 from hub.demo.cast import AGREEMENTS, DEPARTMENTS, PEOPLE, REAL_DATA
 
@@ -31,6 +32,7 @@ __all__ = ["Story", "Told"]
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "inlet", "larch", "maple")
 _WAIT_SECONDS = 600
 _ALL_ROLES = ("operator", "analyst", "auditor")
+_FIRST_OPERATOR = "olga"
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Story:
     def __init__(self, hub: Hub, url: str, departments: Path, say: Callable[[str], None]) -> None:
         self.hub, self.url, self.departments, self.say = hub, url, departments, say
         self.told = Told(url=url, password="-".join(secrets.choice(_WORDS) for _ in range(4)))
-        self.operator = self._machine("demonstration", "hub", _ALL_ROLES)
+        self.operator, self.second = self._first_machines()
         self.real: list[tuple[str, str, str, Path]] = []
 
     def tell(self, people: int, seed: int, data: Path | None) -> Told:
@@ -67,7 +69,9 @@ class Story:
             self._register()
         with self._step("Connectors check, seal and push their datasets"):
             self._push()
-        with self._step("Agreements: drafted by one data steward, put into force by another"):
+        with self._step(
+            "Agreements: drafted by one data steward, approved by another, signed by every party"
+        ):
             self._agree()
         with self._step("Linking people and households"):
             self._wait_for_links()
@@ -91,7 +95,10 @@ class Story:
         organisations += [(slug, name) for slug, name, _, _ in self.real]
         for slug, name in organisations:
             self.operator.post("/organisations", {"slug": slug, "name": name})
+            self.second.post(f"/organisations/{slug}/approve")
         for person in PEOPLE:
+            if person.username == _FIRST_OPERATOR:
+                continue
             self.operator.post(
                 "/users",
                 {
@@ -106,17 +113,14 @@ class Story:
         code = self.operator.post(f"/organisations/{slug}/invitations")["code"]
         home = self.departments / "connectors" / slug
         home.mkdir(parents=True, exist_ok=True)
-        self._connector(
-            "init",
-            "--hub",
-            self.url,
-            "--code",
-            code,
-            "--name",
-            slug,
-            "--config",
-            str(home / "hub-connector.toml"),
-        )
+        config = ("--config", str(home / "hub-connector.toml"))
+        self._connector("init", "--hub", self.url, "--code", code, "--name", slug, *config)
+        # What the department reads out, and the second operator compares with what the hub shows.
+        thumbprint = self._connector("keys", "show", *config).rpartition(": ")[2].strip()
+        waiting = [
+            item["id"] for item in self.second.get("/registrations")["items"] if item["organisation"] == slug
+        ]
+        self.second.post(f"/clients/{waiting[0]}/approve", {"thumbprint": thumbprint})
 
     def _push(self) -> None:
         borough = self._borough()
@@ -155,13 +159,7 @@ class Story:
 
     def _agree(self) -> None:
         names = [name for name, _, _ in AGREEMENTS] + (["recorded-crime"] if self.real else [])
-        first, second = (self._machine(f"steward {number}", "hub", ["data steward"]) for number in (1, 2))
-        for name in names:
-            text = files("hub.demo").joinpath(f"agreements/{name}.yaml").read_text(encoding="utf-8")
-            agreement = first.post("/agreements", {"text": text})
-            second.post(f"/agreements/{agreement['id']}/activate")
-        first.close()
-        second.close()
+        agree(self._machine, names)
 
     def _wait_for_links(self) -> None:
         self._wait("people to be linked", self._links_are_there)
@@ -208,29 +206,41 @@ class Story:
 
     # --- how it is done
 
+    def _first_machines(self) -> tuple[ApiClient, ApiClient]:
+        """What happens at the machine on the first day: an account, and two operators' tools that she approves."""
+        from hub.cli.base import operator
+        from hub.workflows import accounts, enrolling, registering, signing_in
+
+        name = next(item.name for item in PEOPLE if item.username == _FIRST_OPERATOR)
+        word = self.told.password
+        accounts.add_user(self.hub, operator(), _FIRST_OPERATOR, name, "hub", ["operator"], word)
+        person = signing_in.prove(self.hub, _FIRST_OPERATOR, word, str)
+        made = []
+        for number, roles in ((1, _ALL_ROLES), (2, ("operator",))):
+            key, public = _key_pair()
+            title = f"demonstration {number}"
+            ident = enrolling.add_client(self.hub, operator(), "hub", title, roles, public)
+            registering.decide_client(self.hub, person, ident, "approve")
+            made.append(ApiClient(self.url, ident, key))
+        return made[0], made[1]
+
     def _machine(self, name: str, organisation: str, roles: Any) -> ApiClient:
-        """A machine client: the first is registered at the machine, the others over HTTP by the first."""
-        key = new_key()
-        public = {
-            name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x")
-        }
-        if name == "demonstration":
-            from hub.cli.base import operator
-            from hub.workflows import enrolling
+        """A machine client: registered over HTTP by one operator's tool and approved by the other's."""
+        key, public = _key_pair()
+        body = {"organisation": organisation, "name": name, "roles": list(roles), "signing_key": public}
+        ident = self.operator.post("/clients", body)["id"]
+        self.second.post(f"/clients/{ident}/approve")
+        return ApiClient(self.url, ident, key)
 
-            client_id = enrolling.add_client(self.hub, operator(), organisation, name, list(roles), public)
-        else:
-            body = {"organisation": organisation, "name": name, "roles": list(roles), "signing_key": public}
-            client_id = self.operator.post("/clients", body)["id"]
-        return ApiClient(self.url, client_id, key)
-
-    def _connector(self, *arguments: str) -> None:
+    def _connector(self, *arguments: str) -> str:
+        """Run hub-connector; returns what it says."""
         program = Path(sys.executable).with_name("hub-connector")
         command = [str(program)] if program.exists() else [shutil.which("hub-connector") or "hub-connector"]
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):  # 1: rows at fault, which is part of the story
             last = (done.stderr.strip() or done.stdout.strip())[-800:]
             raise DemoError(f"hub-connector {arguments[0]} ended with {done.returncode}: {last}")
+        return done.stdout
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         until = time.monotonic() + _WAIT_SECONDS
@@ -245,6 +255,15 @@ class Story:
         self.say(f"  {title} ...")
         yield
         self.say(f"    done in {time.monotonic() - started:.1f} s")
+
+
+def _key_pair() -> tuple[Any, dict[str, str]]:
+    """A fresh key, and its public part as the hub registers it."""
+    key = new_key()
+    public = {
+        name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x")
+    }
+    return key, public
 
 
 def _real_files(data: Path) -> list[tuple[str, str, str, Path]]:

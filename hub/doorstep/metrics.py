@@ -38,6 +38,12 @@ class Metrics:
         self._broke = Counter(
             "hub_unexpected_errors", "Requests that broke unexpectedly", registry=self.registry
         )
+        self._limited = Counter(
+            "hub_rate_limited",
+            "Requests refused because there were too many",
+            ["kind"],
+            registry=self.registry,
+        )
         self._waiting = Gauge(
             "hub_waiting", "Pieces of work that wait or are in hand", ["kind"], registry=self.registry
         )
@@ -50,6 +56,10 @@ class Metrics:
     def broke(self) -> None:
         """Count a request that broke."""
         self._broke.inc()
+
+    def limited(self, kind: str) -> None:
+        """Count a request that was one too many."""
+        self._limited.labels(kind).inc()
 
     def text(self, hub: Hub) -> bytes:
         """Everything in the exposition format, with how much work waits as it is now."""

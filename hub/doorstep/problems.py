@@ -8,7 +8,7 @@ from flask import Response, jsonify, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
-from hub.errors import HubError
+from hub.errors import HubError, TooMany
 
 __all__ = ["ProblemSchema", "is_api_request", "problem"]
 
@@ -38,6 +38,8 @@ def _oauth_error(status: int, errors: Any) -> str:
     fields_at_fault = errors.get("form", {}) if isinstance(errors, dict) else {}
     if "grant_type" in fields_at_fault and request.form.get("grant_type"):
         return "unsupported_grant_type"
+    if status == 429:
+        return "temporarily_unavailable"
     return "invalid_request" if status < 500 else "server_error"
 
 
@@ -56,12 +58,15 @@ def problem(error: HubError | HTTPException, request_id: str) -> Response:
         body["errors"] = errors
     if request.path.startswith("/oauth/"):
         status = body["status"] = 400 if status == 422 else status
-        body |= {"error": _oauth_error(status, errors), "error_description": detail}
+        code = getattr(error, "oauth_error", "") or _oauth_error(status, errors)
+        body |= {"error": code, "error_description": detail}
     response = jsonify(body)
     response.status_code = status
     response.content_type = "application/problem+json"
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="hub"'
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.fields.get("retry_after", error.retry_after))
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):

@@ -35,7 +35,8 @@ class Server:
             self._server: Any = create_server(
                 app, map=self._parts, host=settings.host, port=settings.port, threads=settings.threads, ident=None,
                 max_request_body_size=settings.max_request_bytes, channel_timeout=60,
-                clear_untrusted_proxy_headers=True,
+                # With proxies before it, the application itself decides whom to believe (`hub.doorstep.proxies`).
+                clear_untrusted_proxy_headers=not settings.trusted_proxies,
             )  # fmt: skip
         except (OSError, ValueError) as error:  # ValueError: the host's name leads nowhere
             self._give_up()

@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub.errors import Conflict
+from hub.identity.clients import client_principal, public_jwk
 from hub.identity.principal import Principal
-from hub.identity.store import client_principal, public_jwk
 from hub.identity.tables import ClientRow
 from hub.storage.database import utc_now
 

@@ -8,7 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Principal:
-    """A person, a machine client or the hub itself, with the organisation and roles it acts under."""
+    """A person, a machine client or the hub itself, with the organisation and roles it acts under.
+
+    `scopes` narrows what the roles give (an access token that was asked for with fewer scopes); None narrows nothing.
+    """
 
     kind: Literal["person", "client", "system"]
     id: str
@@ -16,6 +19,7 @@ class Principal:
     organisation_id: str
     organisation: str
     roles: frozenset[str]
+    scopes: frozenset[str] | None = None
 
     @property
     def reference(self) -> str:

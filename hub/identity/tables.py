@@ -11,7 +11,7 @@ from hub.storage.database import Base
 
 
 class OrganisationRow(Base):
-    """A department, council, force or NHS body."""
+    """A department, council, force or NHS body. `state` is that of its registration, see states.py."""
 
     __tablename__ = "organisations"
 
@@ -19,6 +19,10 @@ class OrganisationRow(Base):
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), server_default="approved")
+    registered_by: Mapped[str] = mapped_column(String(64), server_default="")
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(64))
 
 
 class UserRow(Base):
@@ -40,18 +44,91 @@ Index("uq_users_username_lower", func.lower(UserRow.username), unique=True)
 
 
 class SessionRow(Base):
-    """A signed-in browser, by the hash of its token."""
+    """A signed-in browser, by the hash of its token; `device` says in words what it is ("Firefox on Linux")."""
 
     __tablename__ = "user_sessions"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    stage: Mapped[str] = mapped_column(String(8))
+    method: Mapped[str] = mapped_column(String(20))
+    device: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
 
+class SecondFactorRow(Base):
+    """A person's authenticator app: the shared secret, sealed; `last_step` is the time step of the last code used."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    secret: Mapped[str | None] = mapped_column(Text)
+    last_step: Mapped[int]
+    proposed: Mapped[str | None] = mapped_column(Text)
+    proposed_at: Mapped[datetime | None]
+
+
+class RecoveryCodeRow(Base):
+    """A recovery code that was not used yet, as a hash."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class PasswordCodeRow(Base):
+    """A one-time code with which a person chooses a password; kept as a hash until it is used."""
+
+    __tablename__ = "password_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    made_by: Mapped[str] = mapped_column(String(64))
+    clears_factor: Mapped[bool]
+    expires_at: Mapped[datetime]
+
+
+class ProviderAccountRow(Base):
+    """Whom an OpenID provider calls `subject` signs in to this account."""
+
+    __tablename__ = "provider_accounts"
+
+    issuer: Mapped[str] = mapped_column(String(200), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    bound_at: Mapped[datetime]
+
+
+class AttemptPotRow(Base):
+    """Attempts at signing in, counted under a keyed digest (`hub.identity.throttle`)."""
+
+    __tablename__ = "attempt_pots"
+
+    pot: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class RefusalRow(Base):
+    """Refused sign-ins of one account (or "" for names that are none) since the last audit entry about them."""
+
+    __tablename__ = "sign_in_refusals"
+
+    who: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    count: Mapped[int]
+    since: Mapped[datetime]
+
+
 class ClientRow(Base):
-    """A machine client: a connector, or an operator's tool. `signing_key` is a public JWK."""
+    """A machine client: a connector, or an operator's tool.
+
+    `signing_key` is its one public JWK; empty for a client with a set of keys, which stands in `client_keys`.
+    """
 
     __tablename__ = "clients"
 
@@ -62,17 +139,29 @@ class ClientRow(Base):
     signing_key: Mapped[str] = mapped_column(Text)
     active: Mapped[bool]
     created_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), server_default="approved")
+    registered_by: Mapped[str] = mapped_column(String(64), server_default="")
+    invited_by: Mapped[str] = mapped_column(String(64), server_default="")
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    jwks_url: Mapped[str | None] = mapped_column(Text)
+    jwks_read_at: Mapped[datetime | None]
+    jwks_tried_at: Mapped[datetime | None]
 
 
 class ClientKeyRow(Base):
-    """A public key that a client had before its present one; assertions signed with it are taken until `until`."""
+    """A public key of a client beside its `signing_key`: one it had before, or one of its set.
+
+    It holds from `since` (None: always) until `until` (None: as long as the set has it).
+    """
 
     __tablename__ = "client_keys"
 
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"), primary_key=True)
     thumbprint: Mapped[str] = mapped_column(String(64), primary_key=True)
     signing_key: Mapped[str] = mapped_column(Text)
-    until: Mapped[datetime]
+    since: Mapped[datetime | None]
+    until: Mapped[datetime | None]
 
 
 class EnrolmentRow(Base):
@@ -84,6 +173,7 @@ class EnrolmentRow(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     expires_at: Mapped[datetime]
     client_id: Mapped[str | None] = mapped_column(String(40))
+    invited_by: Mapped[str] = mapped_column(String(64), server_default="")
 
 
 class AssertionRow(Base):

@@ -32,6 +32,7 @@ from hub_schemas.delivery import ROW_NUMBER
 
 if TYPE_CHECKING:
     from hub.storage.objects import ObjectStore
+    from hub.vault.geography import Areas
 
 __all__ = [
     "HOUSEHOLD_COLUMNS", "ROW_HELD", "ROW_HOUSEHOLD", "ROW_PERSON", "SEARCH_COLUMNS", "LinkedVersion", "Served",
@@ -296,8 +297,8 @@ class Served:
 class Serving:
     """Reads the copies of one hub; what it keeps between requests can decide nothing (see `hub.vault.serving`)."""
 
-    def __init__(self, objects: ObjectStore) -> None:
-        self.shelf = Shelf(objects)
+    def __init__(self, objects: ObjectStore, areas: Areas) -> None:
+        self.shelf = Shelf(objects, areas)
         self._linking: Linking | None = None
         self._made_from: tuple[str, list[LinkedVersion]] = ("", [])
 
@@ -361,5 +362,5 @@ def serving_of(vault: Vault, objects: ObjectStore) -> Serving:
     """The one reader of a hub's copies in this process."""
     with _making:
         if (found := _of_vaults.get(vault)) is None:
-            found = _of_vaults[vault] = Serving(objects)
+            found = _of_vaults[vault] = Serving(objects, vault.areas)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +20,17 @@ _CHUNK = 4 * 1024 * 1024
 
 
 def check_manifest(
-    document: Any, signature: str, client_id: str, signing_key: Mapping[str, Any], most_bytes: int
+    document: Any, signature: str, client_id: str, keys: Sequence[Mapping[str, Any]], most_bytes: int
 ) -> dict[str, Any]:
-    """The manifest, when it is valid, this client's, and signed with the key registered for it.
+    """The manifest, when it is valid, this client's, and signed with an Ed25519 key that holds for it.
 
     Raises:
         Invalid: saying what does not hold.
         TooLarge: when it announces more than the hub takes.
     """
-    from joserfc.jwk import OKPKey
-
     try:
         manifest = load_manifest(document)
-        verify_manifest(document, signature, OKPKey.import_key(dict(signing_key)).public_key)
+        _check_signature(document, signature, [key for key in keys if key.get("crv") == "Ed25519"])
     except DeliveryError as error:
         raise Invalid(f"The delivery is refused: {error}.") from None
     if manifest["client_id"] != client_id:
@@ -43,6 +41,26 @@ def check_manifest(
     if total > most_bytes:
         raise TooLarge(f"The delivery has {total:,} bytes; this hub takes up to {most_bytes:,}.")
     return dict(document)
+
+
+def _check_signature(document: Any, signature: str, keys: Sequence[Mapping[str, Any]]) -> None:
+    """Whether one of the keys signed it; the error is that of the last.
+
+    Raises:
+        DeliveryError: when none did.
+    """
+    from joserfc.jwk import OKPKey
+
+    if not keys:
+        raise DeliveryError(
+            "deliveries are signed with Ed25519, and no such key is registered for this client"
+        )
+    for place, key in enumerate(keys):
+        try:
+            return verify_manifest(document, signature, OKPKey.import_key(dict(key)).public_key)
+        except DeliveryError:
+            if place == len(keys) - 1:
+                raise
 
 
 def parts_of(delivery_id: str) -> str:

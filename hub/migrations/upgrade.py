@@ -23,6 +23,7 @@ def metadata() -> Any:
     import hub.insights.tables
     import hub.intake.tables
     import hub.policy.tables
+    import hub.rights.tables
     import hub.runs.tables
     import hub.storage.leases
     import hub.vault.tables  # noqa: F401
@@ -48,11 +49,17 @@ def upgrade(database: Database) -> None:
         ConfigurationError: when the database does not answer, or was made by a newer hub.
     """
     from alembic import command
+    from sqlalchemy.orm import Session
+
+    from hub.catalogue import entries
 
     _refuse_newer(_revision(database))
     engine = database.engine.execution_options(hub_write=True)
     with engine.connect() as connection, _rebuilding(connection), connection.begin():
         command.upgrade(_config(connection), "head")
+        with Session(connection) as session:
+            entries.refresh(session)  # what a step cannot say in SQL
+            session.flush()
         _check_references(connection)
 
 

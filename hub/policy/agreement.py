@@ -1,147 +1,41 @@
-"""The data sharing agreement as a record the code enforces.
+"""The data sharing agreement as a record the code enforces: its YAML form, checked.
 
 The fields follow the public register of Digital Economy Act agreements and the questions that the UK's Data
-Marketplace asks of a share; what the hub decides on is dataset by dataset and column by column.
+Marketplace asks of a share; what the hub decides on is dataset by dataset and column by column. What an agreement is
+stands in `hub.policy.record`, its states in `hub.policy.states`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
 from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from hub.errors import Invalid
 from hub.policy.generalise import Generalisation, of_columns, parse
+from hub.policy.powers import power_problem
+from hub.policy.record import HUB_PUBLISHER, HUBS_OWN, OPERATIONS, Agreement, DatasetTerms
+from hub.policy.states import TRANSITIONS, AgreementState, move
 from hub_schemas.problems import ContractError
 from hub_schemas.yamlsafe import read_yaml
 
 __all__ = [
     "HUB_PUBLISHER",
     "OPERATIONS",
+    "TRANSITIONS",
     "Agreement",
+    "AgreementSchema",
     "AgreementState",
     "DatasetTerms",
     "load_agreement",
     "move",
 ]
 
-#: Who publishes the hub's own datasets (contracts that start with `hub.`): nobody else can.
-HUB_PUBLISHER: Final = "hub"
-_HUBS_OWN: Final = "hub."
+_HUBS_OWN: Final = HUBS_OWN
 _NEVER_COARSE: Final = frozenset({"row_number", "person_id", "household_id"})
-
-#: What an agreement may allow.
-OPERATIONS: Final = (
-    "link", "run plugin", "read aggregate", "read person", "re-identify", "prefill", "alert", "export",
-)  # fmt: skip
 _MAX_TEXT: Final = 200_000
-
-
-class AgreementState(StrEnum):
-    """The life of an agreement."""
-
-    DRAFT = "draft"
-    ACTIVE = "active"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-
-
-#: Allowed transitions: (from, act) -> to.
-TRANSITIONS: Final[dict[tuple[AgreementState, str], AgreementState]] = {
-    (AgreementState.DRAFT, "activate"): AgreementState.ACTIVE,
-    (AgreementState.DRAFT, "withdraw"): AgreementState.WITHDRAWN,
-    (AgreementState.ACTIVE, "withdraw"): AgreementState.WITHDRAWN,
-    (AgreementState.ACTIVE, "expire"): AgreementState.EXPIRED,
-}
-
-
-def move(state: AgreementState, act: str) -> AgreementState:
-    """The state after an act.
-
-    Raises:
-        KeyError: when the table has no such transition.
-    """
-    return TRANSITIONS[state, act]
-
-
-@dataclass(frozen=True)
-class DatasetTerms:
-    """What an agreement gives of one dataset: its contract id, the columns, why they are needed, and from whom.
-
-    `publishers` are slugs of the organisations whose data this is; empty stands for the agreement's controllers.
-    `generalise` are the columns that are given less exactly than they were sent.
-    """
-
-    contract: str
-    columns: frozenset[str]
-    why: str = ""
-    publishers: tuple[str, ...] = ()
-    generalise: tuple[Generalisation, ...] = ()
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A data sharing agreement. Dates are inclusive; `organisations` are the slugs of those who may use it."""
-
-    id: str
-    title: str
-    purpose: str
-    legal_power: str
-    objective: str
-    public_benefit: str
-    lawful_basis: str
-    special_category_basis: str
-    controllers: tuple[str, ...]
-    organisations: tuple[str, ...]
-    roles: tuple[str, ...]
-    operations: frozenset[str]
-    plugins: frozenset[str]
-    datasets: tuple[DatasetTerms, ...]
-    start: date
-    end: date
-    retention_days: int
-    minimum_count: int
-    round_to: int
-    contact: str
-    dpia: str = ""
-    state: AgreementState = AgreementState.DRAFT
-
-    def columns_of(self, contract: str) -> frozenset[str]:
-        """The columns this agreement names of a contract, whoever publishes under it; empty when it names none."""
-        return frozenset().union(*(terms.columns for terms in self.datasets if terms.contract == contract))
-
-    def columns_from(self, contract: str, publisher: str) -> frozenset[str]:
-        """The columns this agreement gives of what one organisation (slug) publishes; empty when it gives none."""
-        return frozenset().union(
-            *(
-                terms.columns
-                for terms in self.datasets
-                if terms.contract == contract and publisher and publisher in self.publishers_in(terms)
-            )
-        )
-
-    def generalised(self, contract: str) -> tuple[Generalisation, ...]:
-        """How columns of a contract are given that are not given exactly; all its entries say the same."""
-        found = [item for terms in self.datasets if terms.contract == contract for item in terms.generalise]
-        return of_columns(found, self.columns_of(contract))
-
-    def publishers_of(self, contract: str) -> tuple[str, ...]:
-        """Whose data under a contract this agreement is about: slugs, in the order in which they are named."""
-        named = (self.publishers_in(terms) for terms in self.datasets if terms.contract == contract)
-        return tuple(dict.fromkeys(slug for slugs in named for slug in slugs))
-
-    def publishers_in(self, terms: DatasetTerms) -> tuple[str, ...]:
-        """Whose data one entry of this agreement is about.
-
-        The hub's own datasets are the hub's. Of others, those the entry names; when it names nobody, the controllers
-        that are written as slugs: a controller written as a name is no organisation of the hub and so gives nothing.
-        """
-        if terms.contract.startswith(_HUBS_OWN):
-            return (HUB_PUBLISHER,)
-        return terms.publishers or self.controllers
+#: Ids that are words in the addresses of pages.
+_TAKEN: Final = ("new", "drafts", "explain", "keys", "upload")
 
 
 class _Terms(Schema):
@@ -201,6 +95,32 @@ def _text(**options: Any) -> fields.String:
     return fields.String(validate=validate.Length(1, 4000), **options)
 
 
+def _more(description: str) -> fields.String:
+    """A text that may be left out."""
+    return fields.String(
+        load_default="", validate=validate.Length(max=4000), metadata={"description": description}
+    )
+
+
+def _texts(description: str) -> fields.List:
+    """A list of texts that may be left out."""
+    return fields.List(
+        _text(), load_default=list, validate=validate.Length(max=200), metadata={"description": description}
+    )
+
+
+_TUPLES: Final = (
+    "controllers", "organisations", "roles", "datasets", "subjects", "aims", "other_organisations", "processors",
+    "countries",
+)  # fmt: skip
+
+
+def _bodies(data: dict[str, Any]) -> set[str]:
+    """Everybody who publishes or uses something under an agreement."""
+    named = {slug for terms in data["datasets"] for slug in terms.publishers}
+    return named | set(data["controllers"]) | set(data["organisations"])
+
+
 class AgreementSchema(Schema):
     """The YAML form of an agreement; unknown fields are refused."""
 
@@ -209,32 +129,150 @@ class AgreementSchema(Schema):
 
     id = fields.String(
         required=True,
+        metadata={"description": "Its name in addresses and in the audit log; never used for another."},
         validate=validate.Regexp(
             r"\A[a-z][a-z0-9-]{2,63}\Z", error="3 to 64 of a-z, 0-9 and -, a letter first"
         ),
     )
-    title = _text(required=True)
-    purpose = _text(required=True)
-    legal_power = _text(required=True)
-    objective = _text(required=True)
-    public_benefit = _text(required=True)
-    lawful_basis = _text(required=True)
-    special_category_basis = _text(load_default="none needed")
-    controllers = fields.List(_text(), required=True, validate=validate.Length(1))
-    organisations = fields.List(_text(), required=True, validate=validate.Length(1))
-    roles = fields.List(_text(), load_default=list)
-    operations = fields.List(
-        fields.String(validate=validate.OneOf(OPERATIONS)), required=True, validate=validate.Length(1)
+    title = _text(required=True, metadata={"description": "What the agreement is called."})
+    purpose = _text(
+        required=True,
+        metadata={"description": "What the data is used for; every look and run is written down under it."},
     )
-    plugins = fields.List(_text(), load_default=list)
-    datasets = fields.List(fields.Nested(_Terms), required=True, validate=validate.Length(1))
-    start = fields.Date(required=True)
-    end = fields.Date(required=True)
-    retention_days = fields.Integer(required=True, strict=True, validate=validate.Range(1, 36525))
-    minimum_count = fields.Integer(load_default=10, strict=True, validate=validate.Range(1, 1000))
-    round_to = fields.Integer(load_default=5, strict=True, validate=validate.Range(1, 100))
-    contact = _text(required=True)
-    dpia = fields.String(load_default="", validate=validate.Length(max=4000))
+    legal_power = _text(
+        required=True,
+        metadata={
+            "description": "The power to share: the id of one the hub knows, or in words (not checked then)."
+        },
+    )
+    objective = _text(
+        required=True,
+        metadata={
+            "description": "What the power is used for: for a known power one of its own objectives, by id."
+        },
+    )
+    public_benefit = _text(required=True, metadata={"description": "What people gain from it."})
+    lawful_basis = _text(required=True, metadata={"description": "UK GDPR Article 6."})
+    special_category_basis = _text(load_default="none needed", metadata={"description": "UK GDPR Article 9."})
+    controllers = fields.List(
+        _text(), required=True, validate=validate.Length(1),
+        metadata={"description": "Who answers for the data: slugs of organisations of this hub, or names."},
+    )  # fmt: skip
+    organisations = fields.List(
+        _text(), required=True, validate=validate.Length(1),
+        metadata={"description": "Who may use the data: slugs."},
+    )  # fmt: skip
+    roles = fields.List(
+        _text(), load_default=list, metadata={"description": "Roles that may use it; any if left out."}
+    )
+    operations = fields.List(
+        fields.String(validate=validate.OneOf(OPERATIONS)), required=True, validate=validate.Length(1),
+        metadata={"description": "What may be done with the data."},
+    )  # fmt: skip
+    plugins = fields.List(
+        _text(), load_default=list, metadata={"description": "Which plugins may work on the data."}
+    )
+    datasets = fields.List(
+        fields.Nested(_Terms), required=True, validate=validate.Length(1),
+        metadata={"description": "Which columns of whose datasets, and why. No others can be decrypted."},
+    )  # fmt: skip
+    start = fields.Date(required=True, metadata={"description": "First day."})
+    end = fields.Date(
+        required=True, metadata={"description": "Last day; the day after, nothing is given any more."}
+    )
+    retention_days = fields.Integer(
+        required=True, strict=True, validate=validate.Range(1, 36525),
+        metadata={"description": "After so many days results are destroyed, by shredding their keys."},
+    )  # fmt: skip
+    minimum_count = fields.Integer(
+        load_default=10, strict=True, validate=validate.Range(1, 1000),
+        metadata={"description": "Counts below this are hidden."},
+    )  # fmt: skip
+    round_to = fields.Integer(
+        load_default=5, strict=True, validate=validate.Range(1, 100),
+        metadata={"description": "Other counts are rounded to multiples of this."},
+    )  # fmt: skip
+    contact = _text(required=True, metadata={"description": "Whom to ask about this agreement."})
+    dpia = _more("Reference of the data protection impact assessment.")
+    subjects = _texts("Whom the data is about: groups of people, for example pupils.")
+    aims = _texts("What is to be achieved, and how it is seen whether it was.")
+    impact_if_refused = _more("What happens if the data is not shared.")
+    needed_by = fields.Date(
+        load_default=None, allow_none=True, metadata={"description": "The day by which the data is needed."}
+    )
+    other_organisations = _texts("Others that are involved without using the data.")
+    processors = _texts("Who processes the data on behalf of a controller.")
+    controller_role = fields.String(
+        load_default="separate", validate=validate.OneOf(("separate", "joint", "controller and processor")),
+        metadata={"description": "How the controllers stand to each other."},
+    )  # fmt: skip
+    listed_bodies = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 64)), values=_text(), load_default=dict,
+        validate=validate.Length(max=200),
+        metadata={
+            "description": "For a power that only listed bodies may use: the slug of each body, and its entry in "
+            "that list."
+        },
+    )  # fmt: skip
+    legal_advice = _more("Which legal advice was taken.")
+    substantial_public_interest = _more("Condition of the Data Protection Act 2018, Schedule 1.")
+    countries = _texts("Countries outside the United Kingdom that the data reaches; none if left out.")
+    onward_sharing = _more("To whom results may be handed on; to nobody if left out.")
+    opt_out = fields.String(
+        load_default="",
+        validate=validate.OneOf(("", "applies", "does not apply")),
+        metadata={
+            "description": "Whether the national data opt-out is applied to confidential patient information; it is "
+            "where nothing is said."
+        },
+    )
+    opt_out_reason = _more("Why the opt-out does not apply; needed where it does not.")
+    individual_care = fields.Boolean(
+        load_default=False, truthy={True}, falsy={False},
+        metadata={"description": "Whether the data is used for the care of the very people it is about."},
+    )  # fmt: skip
+    rights_contact = _more("Where people turn to about their rights; the contact if left out.")
+    data_protection_review = _more("Who looked at data protection, and when.")
+    security_review = _more("Who looked at security, and when.")
+    review_date = fields.Date(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The day on which it is looked at again."},
+    )
+    retention_trigger = fields.String(
+        load_default="made", validate=validate.OneOf(("made", "end")),
+        metadata={
+            "description": "From when retention_days count: from when a result was made, or from the agreement's end."
+        },
+    )  # fmt: skip
+    results_at_end = fields.String(
+        load_default="closed", validate=validate.OneOf(("readable", "closed", "destroyed")),
+        metadata={"description": "What becomes of released results when the agreement ends."},
+    )  # fmt: skip
+    request = fields.String(
+        load_default="",
+        validate=validate.Regexp(r"\A(req_[0-9A-Za-z]{1,40})?\Z", error="is no id of an access request"),
+        metadata={"description": "The access request that it answers; the hub fills it in."},
+    )
+    disposal = _more("What those who use it do with copies when it ends.")
+
+    @validates_schema(skip_on_field_errors=True)
+    def _plausible(self, data: dict[str, Any], **_: Any) -> None:
+        if problem := power_problem(data["legal_power"], data["objective"]):
+            raise ValidationError(f"{problem}; choose one of them, or another power", "objective")
+        if data["opt_out"] == "does not apply" and not data["opt_out_reason"]:
+            raise ValidationError("say why the national data opt-out does not apply", "opt_out_reason")
+        if data["opt_out"] == "applies" and data["individual_care"]:
+            raise ValidationError(
+                "people cannot opt out of their own care: leave one of the two out", "opt_out"
+            )
+        if data["review_date"] and not data["start"] <= data["review_date"] <= data["end"]:
+            raise ValidationError("must lie between start and end", "review_date")
+        if strangers := set(data["listed_bodies"]) - _bodies(data):
+            raise ValidationError(
+                f"names {', '.join(sorted(strangers))}, who neither publish nor use anything under this agreement",
+                "listed_bodies",
+            )
 
     @validates_schema(skip_on_field_errors=True)
     def _consistent(self, data: dict[str, Any], **_: Any) -> None:
@@ -250,7 +288,7 @@ class AgreementSchema(Schema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Agreement:
-        for name in ("controllers", "organisations", "roles", "datasets"):
+        for name in _TUPLES:
             data[name] = tuple(data[name])
         for name in ("operations", "plugins"):
             data[name] = frozenset(data[name])

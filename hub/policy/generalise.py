@@ -20,17 +20,18 @@ TOP_AGE: Final = 90
 KINDS: Final = {
     "age band 5": ("date", "timestamp"), "age band 10": ("date", "timestamp"), "month": ("date", "timestamp"),
     "year": ("date", "timestamp"), "sector": ("string",), "district": ("string",),
+    "area": ("string",),
     "band 50": ("integer", "number"),
 }  # fmt: skip
 
 _AGE = re.compile(r"age band (5|10)")
 _BAND = re.compile(r"band ([2-9]|[1-9][0-9]{1,8})")
-_SIMPLE = ("month", "year", "sector", "district")
+_SIMPLE = ("month", "year", "sector", "district", "area")
 
 
 @dataclass(frozen=True)
 class Generalisation:
-    """How one column is given: `kind` is age, month, year, sector, district or band; `width` that of a band."""
+    """How one column is given: `kind` is age, month, year, sector, district, area or band; `width` that of a band."""
 
     column: str
     kind: str
@@ -48,6 +49,7 @@ class Generalisation:
             "age": f"age in bands of {self.width} years, {TOP_AGE} and over together",
             "band": f"bands of {self.width}", "month": "month", "year": "year",
             "sector": "postcode sector", "district": "postcode district",
+            "area": "small statistical area (LSOA)",
         }[self.kind]  # fmt: skip
 
 

@@ -1,24 +1,55 @@
-"""Keeping agreements."""
+"""Keeping agreements. Whoever reads one here learns whether its record can be believed (`Agreement.trouble`)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import lru_cache
+from hashlib import sha256
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, Invalid, NotFound
+from hub.policy import seals
 from hub.policy.agreement import Agreement, AgreementState, load_agreement, move
-from hub.policy.tables import AgreementRow
+from hub.policy.believing import SIGNED, judged
+from hub.policy.states import ENDED
+from hub.policy.tables import AgreementRow, SignatureRow, SigningKeyRow
 from hub.storage.database import utc_now
 
-__all__ = ["active", "add", "change_state", "drafted_by", "get", "get_text", "list_all"]
+__all__ = [
+    "Record", "active", "add", "adopt", "change_state", "get", "get_text", "list_all", "over", "parties_of", "record",
+    "replace_text",
+]  # fmt: skip
+
+_MANY = 500
 
 
-def add(session: Session, text: str, by: str) -> Agreement:
-    """Store a draft; the same text again is the same agreement.
+@dataclass(frozen=True)
+class Record:
+    """What the hub knows about an agreement besides its text. References are those of the audit log.
+
+    `parties` are the slugs that must sign with their parts, empty before it is approved; `note` is the sealed reason
+    of the last step.
+    """
+
+    id: str
+    version: int
+    created_at: datetime
+    authors: tuple[str, ...]
+    approved_by: str
+    decided_at: datetime | None
+    decided_by: str
+    parties: Mapping[str, tuple[str, ...]]
+    unsigned: bool
+    note: str
+
+
+def add(session: Session, text: str, by: str, *, also: str = "") -> Agreement:
+    """Store a draft; the same text again is the same agreement. `also` are others who wrote on it.
 
     Raises:
         Invalid: when the text is no agreement.
@@ -28,36 +59,67 @@ def add(session: Session, text: str, by: str) -> Agreement:
     row = session.get(AgreementRow, agreement.id)
     if row is not None:
         if row.text == text:
-            return _read(row)
+            return _read(session, [row])[0]
         raise Conflict(
-            f"There is an agreement {agreement.id} already, with another text. Agreements are not edited: "
-            "give the new one an id of its own and withdraw the old."
+            f"There is an agreement {agreement.id} already, with another text. Agreements are not edited once they "
+            "are agreed: give the new one an id of its own and withdraw the old."
         )
-    session.add(
-        AgreementRow(
-            id=agreement.id, text=text, state=agreement.state.value, created_at=utc_now(), created_by=by,
-            decided_at=None, decided_by=None,
-        )
+    row = AgreementRow(
+        id=agreement.id, text=text, state=agreement.state.value, created_at=utc_now(), created_by=by,
+        decided_at=None, decided_by=None, version=1, authors=_authors(by, also), approved_by=None, parties=None,
+        unsigned=False, note=None,
     )  # fmt: skip
+    row.seal = _seal(session, row)
+    session.add(row)
     session.flush()
     return agreement
 
 
-def change_state(session: Session, agreement_id: str, act: str, by: str) -> Agreement:
-    """Activate, withdraw or expire.
+def replace_text(session: Session, agreement_id: str, text: str, by: str, *, also: str = "") -> Agreement:
+    """Give a draft another text: its next version. Everybody who wrote a version is one of its authors.
 
     Raises:
         NotFound: when there is no such agreement.
-        Conflict: when its state does not allow the act.
+        Invalid: when the text is no agreement.
+        Conflict: when it is no draft any more, or the text has another id.
     """
-    row = _row(session, agreement_id)
+    row = _own(session, agreement_id)
+    if row.state != AgreementState.DRAFT:
+        raise Conflict(f"Agreement {agreement_id} is {row.state}: only the text of a draft can be changed.")
+    agreement = load_agreement(text)
+    if agreement.id != agreement_id:
+        raise Conflict(f"The text has the id {agreement.id}; the id of {agreement_id} stays what it is.")
+    if text != row.text:
+        row.text, row.version = text, row.version + 1
+        row.authors = _authors(*row.authors.split(","), by, also)
+        row.seal = _seal(session, row)
+        session.flush()
+    return _read(session, [row])[0]
+
+
+def change_state(
+    session: Session, agreement_id: str, act: str, by: str, *, parties: Mapping[str, Sequence[str]] | None = None,
+    note: str = "",
+) -> Agreement:  # fmt: skip
+    """Take one step of the table of states; `parties` are who must sign, given when it is approved.
+
+    Raises:
+        NotFound: when there is no such agreement.
+        Conflict: when its state does not allow the act, or the hub does not believe its own record of it and the act
+            is another than ending it.
+    """
+    row = _row(session, agreement_id) if act in ("withdraw", "expire") else _own(session, agreement_id)
     try:
         row.state = move(AgreementState(row.state), act).value
-    except KeyError:
+    except (KeyError, ValueError):
         raise Conflict(f"Agreement {agreement_id} is {row.state}: one cannot {act} it.") from None
-    row.decided_at, row.decided_by = utc_now(), by
+    row.decided_at, row.decided_by, row.note = utc_now(), by, note or None
+    if act == "approve":
+        row.approved_by = by
+        row.parties = json.dumps({slug: list(parts) for slug, parts in sorted((parties or {}).items())})
+    row.seal = _seal(session, row)
     session.flush()
-    return _read(row)
+    return _read(session, [row])[0]
 
 
 def get(session: Session, agreement_id: str) -> Agreement:
@@ -66,7 +128,7 @@ def get(session: Session, agreement_id: str) -> Agreement:
     Raises:
         NotFound: when there is none.
     """
-    return _read(_row(session, agreement_id))
+    return _read(session, [_row(session, agreement_id)])[0]
 
 
 def get_text(session: Session, agreement_id: str) -> str:
@@ -74,17 +136,53 @@ def get_text(session: Session, agreement_id: str) -> str:
     return _row(session, agreement_id).text
 
 
+def record(session: Session, agreement_id: str) -> Record:
+    """What the hub knows about an agreement besides its text."""
+    row = _row(session, agreement_id)
+    return Record(
+        row.id, row.version, row.created_at, tuple(row.authors.split(",")), row.approved_by or "", row.decided_at,
+        row.decided_by or "", parties_of(row), row.unsigned, row.note or "",
+    )  # fmt: skip
+
+
 def list_all(session: Session) -> list[Agreement]:
     """All agreements by id."""
-    return [_read(row) for row in session.scalars(select(AgreementRow).order_by(AgreementRow.id))]
+    return _read(session, list(session.scalars(select(AgreementRow).order_by(AgreementRow.id))))
 
 
 def active(session: Session, on: date) -> list[Agreement]:
-    """The agreements in force on a day."""
+    """The agreements in force on a day, whose records can be believed."""
     rows = session.scalars(
         select(AgreementRow).where(AgreementRow.state == AgreementState.ACTIVE).order_by(AgreementRow.id)
     )
-    return [agreement for row in rows if (agreement := _read(row)).start <= on <= agreement.end]
+    return [agreement for agreement in _read(session, list(rows)) if agreement.in_force(on)]
+
+
+def over(session: Session, on: date) -> list[Agreement]:
+    """Agreements that are still active though their last day is over."""
+    rows = session.scalars(select(AgreementRow).where(AgreementRow.state == AgreementState.ACTIVE))
+    return [agreement for agreement in _read(session, list(rows)) if agreement.end < on]
+
+
+def adopt(session: Session) -> int:
+    """Seal the records of a hub from before there were seals; returns how many. Done once in a hub's life."""
+    rows = list(session.scalars(select(AgreementRow).where(AgreementRow.seal.is_(None))))
+    for row in rows:
+        row.seal = _seal(session, row)
+    session.flush()
+    return len(rows)
+
+
+def parties_of(row: AgreementRow) -> dict[str, tuple[str, ...]]:
+    """Who must sign, with their parts."""
+    try:
+        return {slug: tuple(parts) for slug, parts in json.loads(row.parties or "{}").items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}  # not the hub's doing, and noticed by the seal
+
+
+def _authors(*references: str) -> str:
+    return ",".join(dict.fromkeys(one for item in references for one in item.split(",") if one))
 
 
 def _row(session: Session, agreement_id: str) -> AgreementRow:
@@ -94,13 +192,75 @@ def _row(session: Session, agreement_id: str) -> AgreementRow:
     return row
 
 
-_parsed = lru_cache(maxsize=512)(load_agreement)  # a text never changes, and every decision reads it
+def _own(session: Session, agreement_id: str) -> AgreementRow:
+    """The row of an agreement whose record can be believed."""
+    row = _row(session, agreement_id)
+    if trouble := _read(session, [row])[0].trouble:
+        raise Conflict(
+            f"Agreement {agreement_id} cannot go on: {trouble}. Withdraw it and draft it anew under another id."
+        )
+    return row
 
 
-def _read(row: AgreementRow) -> Agreement:
-    return replace(_parsed(row.text), state=AgreementState(row.state))
+def _facts(row: AgreementRow) -> tuple[object, ...]:
+    """What the seal is about."""
+    return (
+        row.id, row.version, sha256(row.text.encode()).hexdigest(), row.state, row.created_by, row.authors,
+        row.approved_by, row.parties, row.unsigned, row.decided_at.isoformat() if row.decided_at else None,
+    )  # fmt: skip
 
 
-def drafted_by(session: Session, agreement_id: str) -> str:
-    """Who drafted an agreement."""
-    return _row(session, agreement_id).created_by
+def _seal(session: Session, row: AgreementRow) -> str:
+    return seals.seal(session, "agreement", *_facts(row))
+
+
+_parsed = lru_cache(maxsize=4096)(load_agreement)  # a text never changes, and every decision reads it
+
+
+def _written(row: AgreementRow) -> Agreement:
+    """The agreement that a row holds; a husk that gives nothing when its text or state is no longer one at all."""
+    try:
+        return replace(_parsed(row.text), id=row.id, state=AgreementState(row.state))
+    except (Invalid, ValueError):
+        words = dict.fromkeys(_WORDS, "?")
+        return Agreement(
+            id=row.id, title="An agreement whose text cannot be read", **words, controllers=(), organisations=(),
+            roles=(), operations=frozenset(), plugins=frozenset(), datasets=(), start=date.min, end=date.min,
+            retention_days=36525, minimum_count=10, round_to=5, state=AgreementState.WITHDRAWN,
+        )  # fmt: skip
+
+
+_WORDS = (
+    "purpose", "legal_power", "objective", "public_benefit", "lawful_basis", "special_category_basis", "contact",
+)  # fmt: skip
+
+
+def _read(session: Session, rows: Sequence[AgreementRow]) -> list[Agreement]:
+    """Agreements from their rows, with the signatures that hold and what is wrong with the record."""
+    signed = _signatures(session, [row.id for row in rows if row.state in SIGNED])
+    found = []
+    for row in rows:
+        believed = seals.holds(session, row.seal, "agreement", *_facts(row))
+        verdict = judged(session, row, signed.get(row.id, ()), believed=believed)
+        found.append(
+            replace(
+                _written(row), version=row.version,
+                signed_by=verdict.signed_by, trouble=verdict.trouble,
+                ended_on=row.decided_at.date() if row.decided_at and row.state in ENDED else None,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _signatures(session: Session, ids: Iterable[str]) -> dict[str, list[tuple[SignatureRow, SigningKeyRow]]]:
+    """Signatures with their keys, by agreement: one question to the database, however many agreements."""
+    ids = list(ids)
+    if not ids:
+        return {}
+    query = select(SignatureRow, SigningKeyRow).join(SigningKeyRow, SigningKeyRow.id == SignatureRow.key_id)
+    if len(ids) <= _MANY:
+        query = query.where(SignatureRow.agreement_id.in_(ids))
+    found: dict[str, list[tuple[SignatureRow, SigningKeyRow]]] = {}
+    for signature, key in session.execute(query):
+        found.setdefault(signature.agreement_id, []).append((signature, key))
+    return found

@@ -24,23 +24,31 @@ class Checked:
     table: pa.Table
     suppressed: int
     note: str
+    disclosure: str
 
 
-def check_output(table: pa.Table, output: Output, minimum_count: int, round_to: int) -> Checked:
+def check_output(
+    table: pa.Table, output: Output, minimum_count: int, round_to: int, *, open_inputs: bool = False
+) -> Checked:
     """Apply the agreement's disclosure policy to one output.
 
-    `person` outputs stay as they are: they never leave the hub as a table. `open` outputs hold no personal data.
+    `person` outputs stay as they are: they never leave the hub as a table. An output that the plugin calls `open` is
+    that only where everything it read is open (`open_inputs`); otherwise it counts as `aggregate`.
     In `aggregate` outputs each count from 1 to `minimum_count` - 1, and zero, which tells as much, and one that is
     missing, is removed with every other number of its row (what a row is about is told by texts and dates); other
     counts are rounded to `round_to`.
     """
-    if output.disclosure != "aggregate" or not output.count_columns:
+    claimed = output.disclosure == "open" and not open_inputs
+    disclosure = "aggregate" if claimed else output.disclosure
+    said = "Called open by the plugin, which also read what is not open: checked as figures about groups. "
+    said = said if claimed else ""
+    if disclosure != "aggregate" or not output.count_columns:
         notes = {
             "person": "About single households: stays in the hub, behind purpose and reason.",
             "open": "Made from data without personal columns: nothing to suppress.",
             "aggregate": "Names no column of people or cases: nothing was suppressed; look closely.",
         }
-        return Checked(table, 0, notes[output.disclosure])
+        return Checked(table, 0, said + notes[disclosure], disclosure)
     small = pa.array([False] * table.num_rows, pa.bool_())
     for name in output.count_columns:
         small = pc.or_(small, pc.fill_null(pc.less(table[name], minimum_count), True))
@@ -55,7 +63,9 @@ def check_output(table: pa.Table, output: Output, minimum_count: int, round_to: 
     return Checked(
         table,
         suppressed,
-        f"{suppressed} of {table.num_rows} rows hidden (fewer than {minimum_count}); counts rounded to {round_to}.",
+        f"{said}{suppressed} of {table.num_rows} rows hidden (fewer than {minimum_count}); counts rounded to "
+        f"{round_to}.",
+        disclosure,
     )
 
 

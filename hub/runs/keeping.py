@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.runs.states import ResultState, RunState
@@ -28,15 +28,18 @@ def runs_that_read(session: Session, version_ids: Iterable[str]) -> list[tuple[R
     return found
 
 
-def made_before(session: Session, agreement_id: str, moment: datetime) -> list[Result]:
-    """Results of runs under an agreement that were made before a moment, oldest first."""
+def made_before(session: Session, agreement_id: str, moment: datetime) -> list[tuple[str, str | None]]:
+    """Runs under an agreement that ended before a moment, each with the result it made: their ids, oldest first."""
     query = (
-        select(ResultRow.id)
-        .join(RunRow, RunRow.id == ResultRow.run_id)
-        .where(RunRow.agreement_id == agreement_id, ResultRow.created_at < moment)
-        .order_by(ResultRow.created_at)
+        select(RunRow.id, ResultRow.id)
+        .outerjoin(ResultRow, ResultRow.run_id == RunRow.id)
+        .where(
+            RunRow.agreement_id == agreement_id,
+            func.coalesce(ResultRow.created_at, RunRow.finished_at) < moment,
+        )
+        .order_by(RunRow.id)
     )
-    return [get_result(session, result_id) for result_id in session.scalars(query)]
+    return [(run_id, result_id) for run_id, result_id in session.execute(query)]
 
 
 def all_results(session: Session) -> list[Result]:

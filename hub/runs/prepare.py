@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -29,11 +30,15 @@ INDEX_CONTRACT = "hub.person_index"
 
 @dataclass(frozen=True)
 class Source:
-    """One version that feeds an input: its catalogue entry, its file, and what may be read of it."""
+    """One version that feeds an input: its catalogue entry, its file, and what may be read of it.
+
+    `without` are the numbers of rows that nobody may use: they are gone before anything is done with the others.
+    """
 
     version: Version
     file: StoredFile
     grant: Grant
+    without: pa.Array | None = None
 
 
 @dataclass
@@ -52,10 +57,12 @@ def prepare(
     people: Source | None,
     index: Source | None,
     agreement: str,
+    zone: tzinfo,
 ) -> Prepared:
     """Read and pseudonymise every input.
 
-    `sources` maps input names to their versions (empty: absent); `people` and `index` are the hub's own datasets.
+    `sources` maps input names to their versions (empty: absent); `people` and `index` are the hub's own datasets;
+    `zone` says in which time zone a moment becomes a day.
 
     Raises:
         Conflict: when a required input is absent or links are needed and people were never linked.
@@ -75,20 +82,21 @@ def prepare(
         tables = [linked.table(wanted, source) for source in found]
         prepared.tables[wanted.name] = pa.concat_tables(tables)
         prepared.versions[wanted.name] = [source.version.id for source in found]
-        prepared.coverage[wanted.name] = _coverage(found)
+        prepared.coverage[wanted.name] = _coverage(found, prepared.tables[wanted.name].num_rows, zone)
     if index is not None and any(item.link for item in manifest.inputs):
         prepared.versions["(person index)"] = [index.version.id]
     return prepared
 
 
-def _coverage(sources: Sequence[Source]) -> Coverage:
+def _coverage(sources: Sequence[Source], rows: int, zone: tzinfo) -> Coverage:
+    """What an input covers; its rows are those the plugin gets, so that nobody counts what was left out."""
     from datetime import date
 
     starts = [source.version.period_start for source in sources if source.version.period_start]
     ends = [source.version.period_end for source in sources if source.version.period_end]
     return Coverage(
-        rows=sum(source.version.rows for source in sources),
-        as_at=max(source.version.accepted_at for source in sources).date(),
+        rows=rows,
+        as_at=max(source.version.accepted_at for source in sources).astimezone(zone).date(),
         period_start=date.fromisoformat(min(starts)) if starts else None,
         period_end=date.fromisoformat(max(ends)) if ends else None,
     )
@@ -104,17 +112,25 @@ class _Links:
 
     def table(self, wanted: Input, source: Source) -> pa.Table:
         if wanted.contract == PEOPLE_CONTRACT:
-            table = self.vault.read(source.file, list(wanted.columns), source.grant)
-            return self._pseudonymise(table).select(list(wanted.columns))
+            return self._pseudonymise(self._read(wanted, source)).select(list(wanted.columns))
         if not wanted.link:
-            return self.vault.read(source.file, list(wanted.columns), source.grant).select(
-                list(wanted.columns)
-            )
-        table = self.vault.read(source.file, [ROW_NUMBER, *wanted.columns], source.grant)
+            return self._read(wanted, source).select(list(wanted.columns))
+        table = self._read(wanted, source, numbered=True)
         joined = table.join(self._of(source.version.id), keys=ROW_NUMBER, join_type="left outer")
         if "household" in wanted.link:
             joined = joined.join(self._households(), keys="person_id", join_type="left outer")
         return self._pseudonymise(joined.sort_by(ROW_NUMBER)).select(list(wanted.column_names))
+
+    def _read(self, wanted: Input, source: Source, *, numbered: bool = False) -> pa.Table:
+        """The wanted columns of a source, without the rows that are left out."""
+        import pyarrow.compute as pc
+
+        if source.without is None and not numbered:
+            return self.vault.read(source.file, list(wanted.columns), source.grant)
+        table = self.vault.read(source.file, [ROW_NUMBER, *wanted.columns], source.grant)
+        if source.without is None:
+            return table
+        return table.filter(pc.invert(pc.is_in(table[ROW_NUMBER], source.without)))
 
     def _of(self, version_id: str) -> pa.Table:
         """Row number and person of one version."""

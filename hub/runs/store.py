@@ -20,7 +20,7 @@ from hub.storage.ids import new_id
 __all__ = [
     "Plugin", "Result", "Run", "Schedule", "add_result", "add_run", "add_schedule", "claim_next", "decide_result",
     "finish_run", "get_plugin", "get_result", "get_run", "get_schedule", "latest_released", "list_plugins",
-    "list_results", "list_runs", "list_schedules", "note_progress", "put_plugin", "release_stale", "result_of_run",
+    "note_progress", "put_plugin", "release_stale", "result_of", "result_of_run", "run_of", "schedule_of",
     "set_schedule", "start_inputs", "waiting",
 ]  # fmt: skip
 
@@ -151,8 +151,9 @@ def add_schedule(
         )  # fmt: skip
         session.add(row)
     row.cron, row.enabled, row.first_at = cron, True, utc_now() if start_now else None
+    row.paused_because = None
     session.flush()
-    return _schedule(row)
+    return schedule_of(row)
 
 
 def get_schedule(session: Session, schedule_id: str) -> Schedule:
@@ -161,20 +162,15 @@ def get_schedule(session: Session, schedule_id: str) -> Schedule:
     Raises:
         NotFound: when there is none.
     """
-    return _schedule(_schedule_row(session, schedule_id))
+    return schedule_of(_schedule_row(session, schedule_id))
 
 
 def set_schedule(session: Session, schedule_id: str, *, enabled: bool) -> Schedule:
     """Pause a schedule or let it go on."""
     row = _schedule_row(session, schedule_id)
-    row.enabled = enabled
+    row.enabled, row.paused_because = enabled, None
     session.flush()
-    return _schedule(row)
-
-
-def list_schedules(session: Session) -> list[Schedule]:
-    """All schedules, oldest first."""
-    return [_schedule(row) for row in session.scalars(select(ScheduleRow).order_by(ScheduleRow.id))]
+    return schedule_of(row)
 
 
 def add_run(
@@ -185,7 +181,7 @@ def add_run(
     if schedule_id is not None:
         query = select(RunRow).where(RunRow.schedule_id == schedule_id, RunRow.state == RunState.QUEUED)
         if (row := session.scalars(query).first()) is not None:
-            return _run(row)
+            return run_of(row)
     row = RunRow(
         id=new_id("run"), schedule_id=schedule_id, plugin=plugin.name, plugin_version=plugin.version,
         plugin_digest=plugin.digest, agreement_id=agreement_id, organisation=organisation, requested_by=by,
@@ -195,7 +191,7 @@ def add_run(
     )  # fmt: skip
     session.add(row)
     session.flush()
-    return _run(row)
+    return run_of(row)
 
 
 def claim_next(session: Session, lease_seconds: int) -> Run | None:
@@ -259,7 +255,7 @@ def finish_run(
     row.finished_at, row.lease_until = utc_now(), None
     row.progress = 1.0 if event == "succeed" else row.progress
     session.flush()
-    return _run(row)
+    return run_of(row)
 
 
 def get_run(session: Session, run_id: str) -> Run:
@@ -268,19 +264,7 @@ def get_run(session: Session, run_id: str) -> Run:
     Raises:
         NotFound: when there is none.
     """
-    return _run(_run_row(session, run_id))
-
-
-def list_runs(
-    session: Session, *, limit: int = 50, before: str | None = None, plugin: str | None = None
-) -> list[Run]:
-    """Runs, newest first, from the one before `before`."""
-    query = select(RunRow).order_by(RunRow.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(RunRow.id < before)
-    if plugin is not None:
-        query = query.where(RunRow.plugin == plugin)
-    return [_run(row) for row in session.scalars(query)]
+    return run_of(_run_row(session, run_id))
 
 
 def waiting(session: Session) -> int:
@@ -305,7 +289,7 @@ def decide_result(session: Session, result_id: str, event: str, by: str, note: s
     row.state = move_result(row.state, event).value
     row.decided_by, row.decided_at, row.note = by, utc_now(), note
     session.flush()
-    return _result(row)
+    return result_of(row)
 
 
 def get_result(session: Session, result_id: str) -> Result:
@@ -317,21 +301,13 @@ def get_result(session: Session, result_id: str) -> Result:
     row = session.get(ResultRow, result_id)
     if row is None:
         raise NotFound(f"There is no result {result_id}.")
-    return _result(row)
+    return result_of(row)
 
 
 def result_of_run(session: Session, run_id: str) -> Result | None:
     """The result of a run, if it made one."""
     row = session.scalars(select(ResultRow).where(ResultRow.run_id == run_id)).first()
-    return _result(row) if row else None
-
-
-def list_results(session: Session, *, state: ResultState | None = None, limit: int = 50) -> list[Result]:
-    """Results, newest first."""
-    query = select(ResultRow).order_by(ResultRow.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(ResultRow.state == state)
-    return [_result(row) for row in session.scalars(query)]
+    return result_of(row) if row else None
 
 
 def latest_released(session: Session, plugin: str, agreement_id: str) -> tuple[Run, Result] | None:
@@ -348,7 +324,7 @@ def latest_released(session: Session, plugin: str, agreement_id: str) -> tuple[R
         .limit(1)
     )
     found = session.execute(query).first()
-    return (_run(found[0]), _result(found[1])) if found else None
+    return (run_of(found[0]), result_of(found[1])) if found else None
 
 
 def _schedule_row(session: Session, schedule_id: str) -> ScheduleRow:
@@ -377,14 +353,16 @@ def _plugin(row: PluginRow) -> Plugin:
     )
 
 
-def _schedule(row: ScheduleRow) -> Schedule:
+def schedule_of(row: ScheduleRow) -> Schedule:
+    """A schedule from its row."""
     return Schedule(
         row.id, row.plugin, row.agreement_id, row.cron, json.loads(row.parameters), row.enabled, row.created_by,
         row.organisation, row.created_at, row.first_at,
     )  # fmt: skip
 
 
-def _run(row: RunRow) -> Run:
+def run_of(row: RunRow) -> Run:
+    """A run from its row."""
     return Run(
         row.id, row.schedule_id, row.plugin, row.plugin_version, row.plugin_digest, row.agreement_id, row.organisation,
         row.requested_by, RunState(row.state), json.loads(row.parameters), row.seed, date.fromisoformat(row.as_at),
@@ -393,7 +371,8 @@ def _run(row: RunRow) -> Run:
     )  # fmt: skip
 
 
-def _result(row: ResultRow) -> Result:
+def result_of(row: ResultRow) -> Result:
+    """A result from its row."""
     return Result(
         row.id, row.run_id, ResultState(row.state), json.loads(row.tables), row.report, row.created_at, row.decided_by,
         row.decided_at, row.note,

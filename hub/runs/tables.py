@@ -39,6 +39,7 @@ class ScheduleRow(Base):
     organisation: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     first_at: Mapped[datetime | None]
+    paused_because: Mapped[str | None] = mapped_column(Text)
 
 
 class RunRow(Base):

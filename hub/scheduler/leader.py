@@ -15,7 +15,7 @@ import structlog
 
 from hub.errors import Invalid, NotFound
 from hub.logs import where_it_broke
-from hub.scheduler.times import cron_trigger
+from hub.scheduler.times import stamp_of
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows import scheduling, work
@@ -23,6 +23,7 @@ from hub.workflows import scheduling, work
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
 
+    from hub.scheduler.jobs import Jobs
     from hub.workflows.hub import Hub
 
 __all__ = ["Leader", "fire"]
@@ -62,6 +63,7 @@ class Leader:
         self._leader = threading.Thread(target=self._lead, name="hub-leader", daemon=True)
         self._worker = threading.Thread(target=self._work, name="hub-worker", daemon=True)
         self._scheduler: BackgroundScheduler | None = None
+        self._jobs: Jobs
         self._renewed_at = time.monotonic()
         self._tidy_at = time.monotonic() + _RENEW_SECONDS
 
@@ -162,7 +164,7 @@ class Leader:
             self._scheduler.remove_job(gone)
         for schedule_id, schedule in wanted.items():
             job = jobs.get(schedule_id)
-            stamp = f"{schedule.cron}|{schedule.first_at}"
+            stamp = stamp_of(schedule.cron, schedule.first_at)
             if job is not None and job.name == stamp:
                 if job.next_run_time is None and schedule.enabled:
                     job.resume()  # at its next time; what it missed meanwhile stays missed
@@ -174,7 +176,7 @@ class Leader:
                     self._scheduler.remove_job(schedule_id)
                 continue
             try:
-                trigger = cron_trigger(schedule.cron, self.hub.settings.schedule_timezone)
+                described = self._jobs.described(schedule_id, stamp)
             except Invalid:
                 self._log.error("schedule.unreadable", schedule=schedule_id)  # the others go on
                 continue
@@ -183,21 +185,20 @@ class Leader:
                 options["next_run_time"] = max(
                     schedule.first_at, utc_now()
                 )  # at once, however late we come to it
-            self._scheduler.add_job(
-                "hub.scheduler.leader:fire", trigger, args=[self.hub.audit_origin, schedule_id], id=schedule_id,
-                name=stamp, replace_existing=True, coalesce=True, misfire_grace_time=3600, max_instances=1, **options,
-            )  # fmt: skip
+            self._scheduler.add_job(**described, replace_existing=True, **options)
 
     def _make_scheduler(self) -> BackgroundScheduler:
         from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
         from apscheduler.schedulers.background import BackgroundScheduler
 
-        engine = self.hub.database.engine.execution_options(hub_write=True)
+        from hub.scheduler.jobs import Jobs
+
+        engine, timezone = (
+            self.hub.database.engine.execution_options(hub_write=True), self.hub.settings.schedule_timezone
+        )  # fmt: skip
+        self._jobs = Jobs(engine, self.hub.audit_origin, timezone)
         scheduler = BackgroundScheduler(
-            jobstores={"default": SQLAlchemyJobStore(engine=engine, tablename="scheduler_jobs")},
-            executors={"default": ThreadPoolExecutor(1)},
-            timezone=self.hub.settings.schedule_timezone,
+            jobstores={"default": self._jobs}, executors={"default": ThreadPoolExecutor(1)}, timezone=timezone
         )
         scheduler.start()
         return scheduler

@@ -11,7 +11,7 @@ from hub.errors import Invalid
 if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
-__all__ = ["check_times", "cron_trigger", "next_time"]
+__all__ = ["check_times", "cron_of", "cron_trigger", "next_time", "stamp_of"]
 
 
 #: Weekdays by their numbers in cron, where 0 and 7 are Sunday.
@@ -72,3 +72,13 @@ def check_times(cron: str) -> None:
     """
     if cron_trigger(cron, "UTC").get_next_fire_time(None, datetime.now(UTC)) is None:
         raise Invalid(f"The times {cron!r} never come; look at the day and the month.")
+
+
+def stamp_of(cron: str, first_at: datetime | None) -> str:
+    """The name of a job: it changes whenever its schedule does."""
+    return f"{cron}|{first_at}"
+
+
+def cron_of(stamp: str) -> str:
+    """The cron line in a job's name."""
+    return stamp.rpartition("|")[0]

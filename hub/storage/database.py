@@ -82,6 +82,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        #: What every session carries along, for the parts of the hub that find it there.
+        self.session_info: dict[str, Any] = {}
         try:
             self.engine = _make_engine(url)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -105,13 +107,17 @@ class Database:
             Unavailable: when the database does not answer, or is busy for too long.
         """
         engine = self.engine.execution_options(hub_write=True)
-        with _in_our_words(), Session(engine, expire_on_commit=False) as session, session.begin():
+        with (
+            _in_our_words(),
+            Session(engine, expire_on_commit=False, info=self.session_info) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One transaction that only reads; what it may have changed is rolled back. Raises as `write` does."""
-        with _in_our_words(), Session(self.engine, expire_on_commit=False) as session:
+        with _in_our_words(), Session(self.engine, expire_on_commit=False, info=self.session_info) as session:
             yield session
             session.rollback()
 

@@ -66,8 +66,12 @@ class OwnerClient(pe.KmsClient):
     def unwrap_key(self, wrapped_key: str, master_key_identifier: str) -> bytes:
         """Called by pyarrow for each column that is read."""
         column = master_key_identifier.partition("/")[2]
-        if self._grant is None or not (
-            master_key_identifier == FOOTER_KEY or column == ROW_NUMBER or self._grant.permits(column)
+        if (
+            self._grant is None
+            or not (
+                master_key_identifier == FOOTER_KEY or column == ROW_NUMBER or self._grant.permits(column)
+            )
+            or not self._of_dataset(self._grant.dataset)
         ):
             raise Forbidden(
                 f"Refused: the key of column {column or master_key_identifier} is outside the grant."
@@ -75,6 +79,10 @@ class OwnerClient(pe.KmsClient):
         data_key = unwrap(self._key, wrapped_key, self._binding, master_key_identifier)
         self.opened.add(master_key_identifier)
         return data_key
+
+    def _of_dataset(self, wanted: str) -> bool:
+        """Whether the file is bound to the dataset that a grant is about, when it is about one."""
+        return not wanted or f"dataset={wanted}" in self._binding.split(";")
 
 
 class SealedClient(pe.KmsClient):

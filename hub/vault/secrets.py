@@ -50,7 +50,8 @@ class Secrets:
     """All secrets of a hub. Byte strings are raw keys; nothing here is ever printed.
 
     `doomed` are roots that nothing is under any more and whose provider has yet to destroy them; `token_keys` has the
-    current key first; `origin` is the name under which the audit log signs, made from its first key.
+    current key first; `origin` is the name under which the audit log signs, made from its first key;
+    `agreements_sealed` says that agreements of an older hub were taken over: since then no unsealed one is believed.
     """
 
     roots: dict[str, Root]
@@ -64,6 +65,7 @@ class Secrets:
     origin: str
     pseudonym_key: bytes
     reference_key: bytes
+    agreements_sealed: bool = False
 
     @classmethod
     def new(cls, root: Root) -> Secrets:
@@ -73,7 +75,7 @@ class Secrets:
             roots={name: root}, current_root=name, doomed={}, sealing={sealing: SealingPair.new()},
             current_sealing=sealing, token_keys=(TimedKey(secrets.token_bytes(32)),), checkpoint_key=checkpoint,
             past_checkpoint_keys=(), origin=origin_of(checkpoint), pseudonym_key=secrets.token_bytes(32),
-            reference_key=secrets.token_bytes(32),
+            reference_key=secrets.token_bytes(32), agreements_sealed=True,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class Secrets:
             "token_keys": [[_text(item.key), _moment(item.until)] for item in self.token_keys],
             "past_checkpoint_keys": [item.to_json() for item in self.past_checkpoint_keys],
             "origin": self.origin,
+            "agreements_sealed": self.agreements_sealed,
             **{name: _text(getattr(self, name)) for name in _SINGLE},
         }
 
@@ -108,6 +111,7 @@ class Secrets:
             token_keys=tuple(TimedKey(_raw(key), _when(until)) for key, until in data["token_keys"]),
             past_checkpoint_keys=tuple(PastKey.from_json(item) for item in data["past_checkpoint_keys"]),
             origin=data["origin"],
+            agreements_sealed=data.get("agreements_sealed", False),
             **{name: _raw(data[name]) for name in _SINGLE},
         )
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pyarrow import NativeFile
 
     from hub.storage.objects import ObjectStore
+    from hub.vault.geography import Areas
 
 __all__ = ["Copy", "Shelf", "add_files", "drop_files", "key_stamp", "write_sorted"]
 
@@ -208,9 +209,9 @@ class Shelf:
     """
 
     def __init__(
-        self, objects: ObjectStore, most: int = _OPENED, idle_seconds: float = _IDLE_SECONDS
+        self, objects: ObjectStore, areas: Areas, most: int = _OPENED, idle_seconds: float = _IDLE_SECONDS
     ) -> None:
-        self._objects, self._most, self._idle = objects, most, idle_seconds
+        self._objects, self._areas, self._most, self._idle = objects, areas, most, idle_seconds
         self._opened: OrderedDict[tuple[Copy, frozenset[str]], _Opened] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -240,7 +241,7 @@ class Shelf:
                 try:
                     with _in_our_words(copy.object_key):
                         found = opened.rows(copy.by, key, columns)
-                    return generalise(found, grant)
+                    return generalise(found, grant, self._areas)
                 except HubError:
                     _close(opened)
                     with self._lock:

@@ -32,6 +32,7 @@ from hub.policy.decide import Grant, whole_file
 from hub.storage.database import utc_now
 from hub.vault.files import open_parquet, write_parquet
 from hub.vault.generalise import generalise
+from hub.vault.geography import Areas
 from hub.vault.kms import OwnerClient, SealedClient, wrap
 from hub.vault.material import rewrap, wrapped_keys
 from hub.vault.rotate import current_root
@@ -83,6 +84,7 @@ class Vault:
 
     def __init__(self, keyring: Keyring, objects: ObjectStore) -> None:
         self._keyring, self._objects = keyring, objects
+        self.areas = Areas(objects, lambda: self.derived_key("geography"))
 
     # --- writing
 
@@ -226,13 +228,13 @@ class Vault:
             Conflict: when a column cannot be given as coarsely as the agreement says.
         """
         with self._opened(file, grant) as parquet:
-            return generalise(parquet.read(columns=list(columns)), grant)
+            return generalise(parquet.read(columns=list(columns)), grant, self.areas)
 
     def batches(self, file: StoredFile, columns: Sequence[str], grant: Grant) -> Iterator[pa.RecordBatch]:
         """The same in batches, in bounded memory."""
         with self._opened(file, grant) as parquet:
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-                yield from generalise(pa.Table.from_batches([batch]), grant).to_batches()
+                yield from generalise(pa.Table.from_batches([batch]), grant, self.areas).to_batches()
 
     @contextmanager
     def _opened(self, file: StoredFile, grant: Grant) -> Iterator[pq.ParquetFile]:
@@ -296,22 +298,35 @@ class Vault:
         except InvalidTag:
             raise Invalid(f"The encrypted document {object_key} was changed.") from None
 
-    def seal_text(self, text: str) -> str:
-        """A short text (a reason someone typed) that only the hub can read back."""
-        nonce = os.urandom(_NONCE)
-        return base64.b64encode(
-            nonce + AESGCM(self._text_key).encrypt(nonce, text.encode(), b"text")
-        ).decode()
+    def seal_text(self, text: str, owner: OwnerKey | None = None) -> str:
+        """A short text (a reason someone typed) that only the hub can read back; with an owner, until its key goes."""
+        nonce, key = os.urandom(_NONCE), owner.key if owner else self._text_key
+        return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, text.encode(), b"text")).decode()
+
+    def open_text_of(self, session: Session, owner: str, sealed: str) -> str:
+        """The text that `seal_text` sealed for an owner, or for nobody, before texts had owners.
+
+        Raises:
+            NotFound: when the owner's key was destroyed.
+            Invalid: when it was changed.
+        """
+        if session.get(KeyRow, owner) is None:
+            return self.open_text(sealed)
+        return self._open_text(self._owner_key(session, owner), sealed)
 
     def open_text(self, sealed: str) -> str:
-        """The text that `seal_text` sealed.
+        """The text that `seal_text` sealed for nobody in particular.
 
         Raises:
             Invalid: when it was changed.
         """
+        return self._open_text(self._text_key, sealed)
+
+    @staticmethod
+    def _open_text(key: bytes, sealed: str) -> str:
         try:
             raw = base64.b64decode(sealed, validate=True)
-            return AESGCM(self._text_key).decrypt(raw[:_NONCE], raw[_NONCE:], b"text").decode()
+            return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], b"text").decode()
         except (InvalidTag, ValueError):
             raise Invalid("The sealed text was changed.") from None
 

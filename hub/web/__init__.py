@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hub.doorstep.limits import count_stranger
 from hub.web.routes import ROUTES, Route
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def create_blueprint(
     @blueprint.before_request
     def _guard() -> Any | None:
         route = by_endpoint.get(request.endpoint or "")
-        return None if route is None or route.public else guard(route)
+        if route is None:
+            return None
+        if route.public:
+            count_stranger()
+            return None
+        return guard(route)
 
     return blueprint

@@ -20,8 +20,10 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp
 from hub.web.text import clean
 from hub_schemas.identifiers import is_valid
 
-__all__ = ["ContractDecisionForm", "DateField", "DecisionForm", "Form", "MendForm", "ReidentifyForm", "SearchForm",
-           "SendForm", "SignInForm", "UploadForm"]  # fmt: skip
+__all__ = [
+    "ContractDecisionForm", "DateField", "DecisionForm", "Form", "MendForm", "RegistrationForm", "ReidentifyForm",
+    "SearchForm", "SendForm", "UploadForm",
+]  # fmt: skip
 
 
 class Form(FlaskForm):
@@ -102,13 +104,6 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 def _month(text: str) -> int:
     """A month as a number, or by its name or the name's first three letters."""
     return int(text) if text.isdecimal() else _MONTHS.index(text[:3].lower()) + 1
-
-
-class SignInForm(Form):
-    """Name and password of a local account."""
-
-    username = StringField("Username", validators=[InputRequired("Enter your username"), Length(max=100)])
-    password = PasswordField("Password", validators=[InputRequired("Enter your password"), Length(max=1000)])
 
 
 _WAYS = (
@@ -248,6 +243,26 @@ class ContractDecisionForm(Form):
         "accept": "It is in force at once; the next delivery must be made under it.",
         "reject": "The contract in force stays. The publisher reads your reason and may propose another.",
     }
+
+
+class RegistrationForm(Form):
+    """A second operator decides about an organisation or a machine client that waits."""
+
+    decision = RadioField(
+        "Your decision",
+        choices=[SelectChoice("approve", "Approve"), SelectChoice("refuse", "Refuse")],
+        validators=[InputRequired("Select your decision")],
+    )
+
+    @staticmethod
+    def hints_for(kind: str) -> dict[str, str]:
+        """What each choice means."""
+        approve = (
+            "I know this organisation and it belongs in this hub."
+            if kind == "organisation"
+            else "Its people read out the thumbprint that stands above."
+        )
+        return {"approve": approve, "refuse": "It can never be approved later; it has to be registered anew."}
 
 
 class UploadForm(Form):

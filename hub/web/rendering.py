@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from hub.web import words
 from hub.web.charts.svg import element
-from hub.web.pages import Page, Shell
+from hub.web.pages import Page, Shell, in_words
 from hub.web.routes import NAVIGATION
 from hub.web.text import clean, number
 
@@ -86,11 +86,16 @@ def _equip(environment: Environment, zone: ZoneInfo) -> None:
         "effect": words.effect,
         "lines": lambda text: "\n".join(clean(line) for line in str(text).splitlines()),
         "duration": words.duration,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "ago": lambda value: words.ago(value, datetime.now(UTC)),
         "time": lambda value: _time(value, zone),
+        "theme": lambda code: words.THEMES.get(code, code),
         "plural": lambda count, one, many="": f"{number(count)} {one if count == 1 else many or one + 's'}",
     }
-    environment.globals |= {"period": words.period, "state_tag": words.state_tag, "acts": words.acts()}
+    environment.globals |= {"frequency": words.frequency, "access": words.access}
+    environment.globals |= {
+        "period": words.period, "state_tag": words.state_tag, "acts": words.acts(), "in_words": in_words,
+    }  # fmt: skip
 
 
 def _time(value: datetime | date | None, zone: ZoneInfo) -> Markup:

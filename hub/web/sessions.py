@@ -1,14 +1,18 @@
-"""Who is signed in: the cookie, its look-up once a request, and where to go after signing in."""
+"""Who is signed in: the cookies, their look-up once a request, and where to go after signing in."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import current_app, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from hub.workflows import enrolling
+from hub.identity.devices import DAYS
+from hub.identity.throttle import network_of
+from hub.workflows import signing_in
+from hub.workflows.signing_in import Caller, Entry
 
 if TYPE_CHECKING:
     from flask import Response
@@ -16,16 +20,38 @@ if TYPE_CHECKING:
     from hub.identity.principal import Principal
     from hub.workflows.hub import Hub
 
-__all__ = ["COOKIE", "find_principal", "keep", "local_address", "me", "way_back"]
+__all__ = [
+    "COOKIE", "DEVICES", "caller", "cookie_name", "find_principal", "keep", "local_address", "me", "token_of_session",
+    "way_back",
+]  # fmt: skip
 
 COOKIE: Final = "hub_session"
+DEVICES: Final = "hub_device"
+
+_BROWSERS = (
+    ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def cookie_name(hub: Hub, plain: str) -> str:
+    """A cookie's name: over HTTPS with a prefix by which browsers refuse it from other hosts and without HTTPS."""
+    return f"__Host-{plain}" if hub.settings.secure_cookies else plain
+
+
+def token_of_session(hub: Hub) -> str:
+    """The token that the browser came with; "" without one."""
+    return request.cookies.get(cookie_name(hub, COOKIE), "")
 
 
 def find_principal(hub: Hub) -> Principal | None:
     """Who this browser is signed in as; asked of the database once a request."""
     if "principal" not in g:
-        token = request.cookies.get(COOKIE, "")
-        g.principal = enrolling.session_of(hub, token) if token else None
+        token = token_of_session(hub)
+        g.principal = signing_in.session_of(hub, token) if token else None
     found: Principal | None = g.principal
     return found
 
@@ -36,15 +62,35 @@ def me() -> Principal:
     return found
 
 
-def keep(response: Response, hub: Hub, token: str | None) -> Response:
-    """Let the browser keep a session's token until it is closed; None makes it forget."""
+def caller(hub: Hub) -> Caller:
+    """From where this request tries to sign in."""
+    known = request.cookies.get(cookie_name(hub, DEVICES), "")
+    return Caller(network_of(request.remote_addr), known, _browser(request.headers.get("User-Agent", "")))
+
+
+def _browser(agent: str) -> str:
+    """A browser in two words, as its owner would call it: nothing by which one could be told from others."""
+    name = next((words for sign, words in _BROWSERS if sign in agent), "A browser")
+    system = next((words for sign, words in _SYSTEMS if re.search(rf"\b{sign}\b", agent)), "")
+    return f"{name} on {system}" if system else name
+
+
+def keep(response: Response, hub: Hub, entry: Entry | str | None) -> Response:
+    """Let the browser keep a session's token until it is closed; None makes it forget.
+
+    A device that somebody signed in from is known for longer (`hub.identity.devices`).
+    """
     options: dict[str, Any] = {
         "httponly": True, "samesite": "Lax", "path": "/", "secure": hub.settings.secure_cookies,
     }  # fmt: skip
-    if token is None:
-        response.delete_cookie(COOKIE, **options)
-    else:
-        response.set_cookie(COOKIE, token, **options)
+    name = cookie_name(hub, COOKIE)
+    if entry is None:
+        response.delete_cookie(name, **options)
+        return response
+    token = entry if isinstance(entry, str) else entry.token
+    response.set_cookie(name, token, **options)
+    if isinstance(entry, Entry) and entry.devices:
+        response.set_cookie(cookie_name(hub, DEVICES), entry.devices, max_age=DAYS * 86400, **options)
     return response
 
 

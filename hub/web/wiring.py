@@ -10,6 +10,7 @@ from flask import Flask, Response, redirect, url_for
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import default_exceptions
 
+from hub.doorstep.limits import count_principal, count_stranger
 from hub.errors import HubError
 from hub.policy.roles import may, require
 from hub.web import create_blueprint, pages
@@ -46,7 +47,9 @@ def register_web(app: Flask, hub: Hub) -> None:
         """Nobody goes on without a session, nor without the permission that the page needs."""
         principal = find_principal(hub)
         if principal is None:
+            count_stranger()
             return redirect(url_for("web.sign_in", next=way_back()))  # type: ignore[return-value]
+        count_principal(principal)
         if route.needs is not None:
             require(principal.roles, route.needs)
         return None

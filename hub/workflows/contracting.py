@@ -17,13 +17,14 @@ from hub.catalogue import store as catalogue
 from hub.catalogue.proposals import Proposal
 from hub.catalogue.states import ProposalState
 from hub.catalogue.store import Dataset
-from hub.errors import Conflict, Forbidden, Invalid
+from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.identity import store as identities
 from hub.identity.principal import Principal
-from hub.policy.roles import Permission, may
-from hub.workflows.hub import Hub, authorise, note
+from hub.policy.roles import Permission
+from hub.workflows.hub import Hub, authorise, holds, note
 from hub.workflows.judging import Judged, judge, judge_proposal, shipped_as
 from hub.workflows.naming import who
+from hub.workflows.visible import only_visible, visible_dataset
 from hub_schemas import Contract
 from hub_schemas.changes import next_version
 
@@ -208,7 +209,7 @@ def decide(hub: Hub, principal: Principal, proposal_id: str, event: str, reason:
             fields={"reason": ["missing or too long"]},
         )
     with hub.database.write() as session:
-        proposal = proposals.get(session, proposal_id)
+        proposal = _seen(hub, session, principal, proposal_id)
         dataset = catalogue.dataset(session, proposal.dataset_id, lock=True)
         contract = catalogue.contract_by_digest(session, proposal.digest)
         judged = judge_proposal(hub, session, dataset, dataset.contract_digest, contract)
@@ -259,8 +260,12 @@ def list_proposals(
     authorise(principal, Permission.READ_CATALOGUE)
     with hub.database.read() as session:
         state = None if all_states else ProposalState.PROPOSED
+        if dataset_id is not None:
+            visible_dataset(hub, session, principal, dataset_id)
         found = proposals.list_proposals(session, dataset_id=dataset_id, state=state, limit=limit)
-        return [_shown(hub, session, principal, item) for item in found]
+        about = catalogue.datasets_by_id(session, [item.dataset_id for item in found])
+        seen = {item.id for item in only_visible(hub, session, principal, about.values())}
+        return [_shown(hub, session, principal, item) for item in found if item.dataset_id in seen]
 
 
 def read_proposal(hub: Hub, principal: Principal, proposal_id: str) -> ShownProposal:
@@ -271,7 +276,15 @@ def read_proposal(hub: Hub, principal: Principal, proposal_id: str) -> ShownProp
     """
     authorise(principal, Permission.READ_CATALOGUE)
     with hub.database.read() as session:
-        return _shown(hub, session, principal, proposals.get(session, proposal_id))
+        return _shown(hub, session, principal, _seen(hub, session, principal, proposal_id))
+
+
+def _seen(hub: Hub, session: Session, principal: Principal, proposal_id: str) -> Proposal:
+    """A proposal about a dataset that the principal finds; any other does not exist."""
+    proposal = proposals.get(session, proposal_id)
+    if not only_visible(hub, session, principal, [catalogue.dataset(session, proposal.dataset_id)]):
+        raise NotFound(f"There is no proposal {proposal_id}; `hub contracts changes` lists those there are.")
+    return proposal
 
 
 def _shown(hub: Hub, session: Session, principal: Principal, proposal: Proposal) -> ShownProposal:
@@ -279,7 +292,7 @@ def _shown(hub: Hub, session: Session, principal: Principal, proposal: Proposal)
     contract = catalogue.contract_by_digest(session, proposal.digest)
     waits, steward = (
         proposal.state is ProposalState.PROPOSED,
-        may(principal.roles, Permission.DECIDE_CONTRACTS),
+        holds(principal, Permission.DECIDE_CONTRACTS),
     )
     base = dataset.contract_digest if waits else proposal.base
     judged = judge_proposal(hub, session, dataset, base, contract)

@@ -157,8 +157,9 @@ def _case(hub: Hub, delivery: Delivery) -> Case:
     with hub.database.read() as session:
         dataset = catalogue.dataset(session, delivery.dataset_id)
         contract = catalogue.contract_by_digest(session, delivery.manifest["contract"]["digest"])
-        known = identities.client_principal(session, delivery.client_id)
-        if known is None:
+        # Those that held when it was offered: its connector may have changed keys since.
+        keys = identities.signing_keys(session, delivery.client_id, at=delivery.created_at)
+        if not keys:
             raise Invalid("The connector that sent this delivery was revoked before the hub could check it.")
         base = catalogue.version(session, dataset.current_version) if dataset.current_version else None
         base_file = hub.vault.locate(session, base.object_key, base.binding) if base else None
@@ -166,7 +167,7 @@ def _case(hub: Hub, delivery: Delivery) -> Case:
         references = _references(hub, session, dataset, contract)
     # Once more, for the manifest has lain in the database since: a change there breaks the signature.
     check_manifest(
-        delivery.manifest, delivery.signature, delivery.client_id, known[1], hub.settings.max_delivery_bytes
+        delivery.manifest, delivery.signature, delivery.client_id, keys, hub.settings.max_delivery_bytes
     )
     version = Version(
         id=new_id("ver"), dataset_id=dataset.id, number=0, contract_digest=contract.digest, object_key="",

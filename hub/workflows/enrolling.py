@@ -1,4 +1,4 @@
-"""Organisations, people and machine clients: registering them, and proving who they are."""
+"""Organisations and machine clients: registering them, and proving who they are."""
 
 from __future__ import annotations
 
@@ -6,27 +6,38 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.errors import Forbidden, Invalid
+from sqlalchemy.orm import Session
+
+from hub.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from hub.identity import store as identities
+from hub.identity.jwks import shown
+from hub.identity.organisations import Organisation
 from hub.identity.principal import Principal
-from hub.identity.store import Organisation
-from hub.policy.roles import PERSON_ROLES, ROLES, Permission
+from hub.identity.states import Registration
+from hub.policy.roles import ROLES, Permission
+from hub.policy.scope import may_act_for, whole_hub
 from hub.storage.database import utc_now
 from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.machines import fetch_keys, note_refusal, token_for, token_principal
 
 __all__ = [
-    "add_client", "add_organisation", "add_user", "change_client_key", "enrol", "invite_connector", "list_clients",
-    "list_organisations", "list_users", "revoke_client", "session_of", "sign_in", "sign_out", "token_for",
-    "token_principal",
+    "add_client", "add_organisation", "change_client_key", "enrol", "invite_connector", "list_clients",
+    "list_organisations", "registration_of", "revoke_client", "token_for", "token_principal",
 ]  # fmt: skip
 
 
 def add_organisation(hub: Hub, principal: Principal, slug: str, name: str) -> Organisation:
-    """Register an organisation."""
+    """Register an organisation; where registrations need two people, it waits for the second."""
     authorise(principal, Permission.MANAGE_ORGANISATIONS)
+    if not whole_hub(principal, Permission.MANAGE_ORGANISATIONS):
+        raise Forbidden("Only the hub's own operators register organisations. Ask one of them.")
     with hub.database.write() as session:
-        organisation = identities.add_organisation(session, slug, name)
-        note(session, principal, "organisation.registered", organisation.id, detail={"slug": slug})
+        organisation = identities.add_organisation(
+            session, slug, name, approved=not hub.settings.two_person_registration,
+            registered_by=principal.reference,
+        )  # fmt: skip
+        detail = {"slug": slug, "state": organisation.state}
+        note(session, principal, "organisation.registered", organisation.id, detail=detail)
     return organisation
 
 
@@ -41,21 +52,59 @@ def invite_connector(hub: Hub, principal: Principal, slug: str) -> str:
     """A one-time code with which a connector of the organisation registers its key."""
     authorise(principal, Permission.MANAGE_CLIENTS)
     with hub.database.write() as session:
-        organisation = identities.find_organisation(session, slug)
-        code = identities.new_enrolment(session, organisation.id)
+        organisation = _served(session, principal, slug)
+        code = identities.new_enrolment(session, organisation.id, invited_by=principal.reference)
         note(session, principal, "connector.invited", organisation.id)
     return code
 
 
+def _served(session: Session, principal: Principal, slug: str) -> Organisation:
+    """An organisation whose clients the principal looks after, unless it was turned away.
+
+    Raises:
+        NotFound: when there is none, or it is another's.
+        Conflict: when it was refused or revoked.
+    """
+    organisation = identities.find_organisation(session, slug)
+    if not may_act_for(principal, slug, Permission.MANAGE_CLIENTS):
+        raise NotFound(f"There is no organisation {slug!r}; `hub orgs list` shows those there are.")
+    if organisation.state in (Registration.REFUSED, Registration.REVOKED):
+        raise Conflict(f"The organisation {organisation.name} was {organisation.state}: it gets no clients.")
+    return organisation
+
+
 def enrol(hub: Hub, code: str, name: str, signing_key: dict[str, Any]) -> tuple[str, Organisation]:
     """A connector uses its code: its public key is registered. Needs no identity but the code."""
-    with hub.database.write() as session:
-        client_id, organisation = identities.enrol(session, code, name, signing_key)
-        known = identities.client_principal(session, client_id)
-        if known is None:
-            raise Invalid("The connector could not be registered; ask for a new code.")
-        note(session, known[0], "connector.registered", client_id, detail={"organisation": organisation.slug})
+    approved = not hub.settings.two_person_registration
+    try:
+        with hub.database.write() as session:
+            client_id, organisation = identities.enrol(session, code, name, signing_key, approved=approved)
+            record = identities.client_record(session, client_id)
+            who = Principal(
+                "client", client_id, name, organisation.id, organisation.slug, frozenset(record.roles)
+            )
+            detail = {
+                "organisation": organisation.slug,
+                "state": record.state,
+                "keys": list(record.thumbprints),
+            }
+            note(session, who, "connector.registered", client_id, detail=detail)
+    except Unauthorised:
+        note_refusal(hub, "connector.enrolment-refused", "", "code")
+        raise
     return client_id, organisation
+
+
+def registration_of(hub: Hub, client_id: str) -> tuple[str, str]:
+    """How far the registration of a connector is that has just used its code, and the thumbprint to read out.
+
+    "approved" only when its organisation is, too. Needs no identity but the code.
+    """
+    with hub.database.read() as session:
+        record = identities.client_record(session, client_id)
+        home = identities.find_organisation(session, record.organisation)
+    state = record.state if home.state is Registration.APPROVED else home.state
+    return state.value, " and ".join(shown(record.thumbprints))
 
 
 def change_client_key(
@@ -89,15 +138,32 @@ def change_client_key(
 
 
 def add_client(
-    hub: Hub, principal: Principal, slug: str, name: str, roles: Sequence[str], signing_key: dict[str, Any]
-) -> str:
-    """Register a machine client with roles."""
+    hub: Hub, principal: Principal, slug: str, name: str, roles: Sequence[str],
+    signing_key: dict[str, Any] | None = None, *, jwks: Any = None, jwks_url: str | None = None,
+) -> str:  # fmt: skip
+    """Register a machine client with roles; where registrations need two people, it waits for the second.
+
+    Its keys are one public key, a set of keys, or the address of a set, which is fetched now and again when needed.
+
+    Raises:
+        Invalid: when roles or keys cannot be used.
+    """
     authorise(principal, Permission.MANAGE_CLIENTS)
     _check_roles(roles, tuple(ROLES))
+    if "auditor" in roles and not whole_hub(principal, Permission.MANAGE_CLIENTS):
+        raise Forbidden("An auditor sees the whole hub: only the hub's own operators register one.")
+    fetched = fetch_keys(hub, jwks_url) if jwks_url is not None else None
     with hub.database.write() as session:
-        organisation = identities.find_organisation(session, slug)
-        client_id = identities.add_client(session, organisation.id, name, roles, signing_key)
-        note(session, principal, "client.registered", client_id, detail={"roles": sorted(roles)})
+        organisation = _served(session, principal, slug)
+        client_id = identities.add_client(
+            session, organisation.id, name, roles, signing_key, jwks=jwks, jwks_url=jwks_url,
+            approved=not hub.settings.two_person_registration, registered_by=principal.reference,
+        )  # fmt: skip
+        if fetched is not None:
+            identities.put_keys(session, client_id, fetched)
+        record = identities.client_record(session, client_id)
+        detail = {"roles": sorted(roles), "state": record.state, "keys": list(record.thumbprints)}
+        note(session, principal, "client.registered", client_id, detail=detail)
     return client_id
 
 
@@ -105,86 +171,22 @@ def revoke_client(hub: Hub, principal: Principal, client_id: str) -> None:
     """Stop a machine client at once."""
     authorise(principal, Permission.MANAGE_CLIENTS)
     with hub.database.write() as session:
+        record = identities.client_record(session, client_id)
+        if not may_act_for(principal, record.organisation, Permission.MANAGE_CLIENTS):
+            raise NotFound(f"There is no client {client_id}.")
         identities.revoke_client(session, client_id)
         note(session, principal, "client.revoked", client_id)
 
 
 def list_clients(hub: Hub, principal: Principal) -> list[tuple[str, str, str, str, bool]]:
-    """All machine clients."""
+    """All machine clients that the principal looks after, as (id, name, organisation, roles, whether it may act)."""
     authorise(principal, Permission.MANAGE_CLIENTS)
     with hub.database.read() as session:
-        return identities.list_clients(session)
-
-
-def add_user(
-    hub: Hub, principal: Principal, username: str, name: str, slug: str, roles: Sequence[str], password: str
-) -> str:
-    """Make a local account."""
-    authorise(principal, Permission.MANAGE_USERS)
-    _check_roles(roles, PERSON_ROLES)
-    with hub.database.write() as session:
-        organisation = identities.find_organisation(session, slug)
-        user_id = identities.add_user(session, username, name, organisation.id, roles, password)
-        note(session, principal, "person.added", user_id, detail={"roles": sorted(roles)})
-    return user_id
-
-
-def list_users(hub: Hub, principal: Principal) -> list[tuple[str, str, str, str, bool]]:
-    """All local accounts."""
-    authorise(principal, Permission.MANAGE_USERS)
-    with hub.database.read() as session:
-        return identities.list_users(session)
+        rows = identities.list_clients(session)
+    return [row for row in rows if may_act_for(principal, row[2], Permission.MANAGE_CLIENTS)]
 
 
 def _check_roles(roles: Sequence[str], known: Sequence[str]) -> None:
     unknown = sorted(set(roles) - set(known))
     if unknown or not roles:
         raise Invalid(f"Roles are {', '.join(known)}; unknown: {', '.join(unknown) or 'none given'}.")
-
-
-def sign_in(hub: Hub, username: str, password: str) -> tuple[str, Principal]:
-    """A session token for a person.
-
-    Raises:
-        Unauthorised: with one message for every cause.
-    """
-    with hub.database.read() as session:
-        principal = identities.authenticate(session, username, password)
-    with hub.database.write() as session:
-        token = identities.start_session(session, principal.id)
-        note(session, principal, "person.signed-in", principal.id)
-    return token, principal
-
-
-def session_of(hub: Hub, token: str) -> Principal | None:
-    """Whose session a token is; None when it is over."""
-    with hub.database.read() as session:
-        found = identities.session_principal(session, token, hub.settings.session_minutes)
-    if found is None:
-        return None
-    principal, stale = found
-    if stale:
-        with hub.database.write() as session:
-            identities.touch_session(session, token)
-    return principal
-
-
-def sign_out(hub: Hub, principal: Principal, token: str) -> None:
-    """End a session."""
-    with hub.database.write() as session:
-        identities.end_session(session, token)
-        note(session, principal, "person.signed-out", principal.id)
-
-
-def token_for(hub: Hub, assertion: str) -> tuple[str, int]:
-    """An access token for a client assertion, and its lifetime in seconds."""
-    with hub.database.write() as session:
-        token, seconds, principal = hub.tokens.exchange(session, assertion)
-        note(session, principal, "client.token", principal.id)
-    return token, seconds
-
-
-def token_principal(hub: Hub, token: str) -> Principal:
-    """Whose access token this is."""
-    with hub.database.read() as session:
-        return hub.tokens.principal(session, token)

@@ -12,6 +12,7 @@ from hub.catalogue.store import Dataset, Version
 from hub.identity import store as identities
 from hub.policy.agreement import Agreement
 from hub.policy.decide import Asked, Decision, Grant, decide
+from hub.policy.listing import Visibility
 from hub_schemas import Contract
 
 __all__ = ["Readable", "decide_on", "given_period", "readable", "slugs", "strangers"]
@@ -47,9 +48,15 @@ def slugs(session: Session) -> dict[str, str]:
 def decide_on(
     asked: Asked, dataset: Dataset, agreements: Sequence[Agreement], publishers: Mapping[str, str]
 ) -> Decision:
-    """The answer for one dataset: the question's publisher is whoever publishes it, whatever the question says."""
+    """The answer for one dataset: the question's publisher is whoever publishes it, whatever the question says.
+
+    The grant opens versions of this dataset and of no other under the same contract.
+    """
     publisher = publishers.get(dataset.organisation_id, "")
-    return decide(replace(asked, contract=dataset.contract, publisher=publisher), agreements)
+    decision = decide(replace(asked, contract=dataset.contract, publisher=publisher), agreements)
+    if decision.grant is None:
+        return decision
+    return replace(decision, grant=replace(decision.grant, dataset=dataset.id))
 
 
 def readable(
@@ -72,7 +79,11 @@ def readable(
 
 
 def strangers(session: Session, contract: str, agreement: Agreement) -> list[str]:
-    """Who publishes under a contract without being named by an agreement: slugs, for messages."""
+    """Who publishes under a contract, for all to know, without being named by an agreement: slugs, for messages."""
     publishers = slugs(session)
-    there = {publishers[item.organisation_id] for item in catalogue.datasets_of_contract(session, contract)}
+    there = {
+        publishers[item.organisation_id]
+        for item in catalogue.datasets_of_contract(session, contract)
+        if item.visibility == Visibility.LISTED
+    }
     return sorted(there - set(agreement.publishers_of(contract)))

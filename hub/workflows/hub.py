@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,12 +11,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from hub.audit import log as audit_log
+from hub.errors import Forbidden
 from hub.identity.principal import Principal
-from hub.policy.roles import Permission, require
+from hub.policy.roles import SCOPES, Permission, in_scope, may, require
 from hub.storage.database import utc_now
+from hub.workflows.refusals import Refusals
 
 if TYPE_CHECKING:
     from hub.config import Settings
+    from hub.identity.oidc import Provider
     from hub.identity.tokens import TokenIssuer
     from hub.intake.limited import Examiner
     from hub.intake.uploads import UploadReader
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from hub.vault.keyring import Keyring
     from hub.vault.store import Vault
 
-__all__ = ["Hub", "authorise", "note", "today"]
+__all__ = ["Hub", "authorise", "holds", "note", "today"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Hub:
 
     `sandbox` is made when first asked for; `examine` reads a delivery where it can do no harm, and `read_upload` an
     uploaded file; `check_times` refuses a cron line the scheduler could not follow (it raises Invalid); `next_time` is
-    when a cron line comes next after a moment; `clock` says what time it is.
+    when a cron line comes next after a moment; `clock` says what time it is; `refusals` counts who was turned away.
     """
 
     settings: Settings
@@ -50,6 +53,8 @@ class Hub:
     check_times: Callable[[str], None]
     next_time: Callable[[str, datetime], datetime | None]
     clock: Callable[[], datetime] = utc_now
+    refusals: Refusals = field(default_factory=Refusals)
+    oidc: Provider | None = None
 
     @property
     def audit_origin(self) -> str:
@@ -63,12 +68,22 @@ def today(hub: Hub) -> date:
 
 
 def authorise(principal: Principal, permission: Permission) -> None:
-    """Go on only if one of the principal's roles carries the permission.
+    """Go on only if one of the principal's roles carries the permission, and its access token was not asked for less.
 
     Raises:
         Forbidden: in words.
     """
     require(principal.roles, permission)
+    if not in_scope(principal.scopes, permission):
+        raise Forbidden(
+            f"This access token does not carry the scope {SCOPES.get(permission, 'for this')}. Ask for a token with "
+            "it, or leave scope out of the request to get all that the client's roles give."
+        )
+
+
+def holds(principal: Principal, permission: Permission) -> bool:
+    """Whether `authorise` would let the principal go on: for what is shown to some and not to others."""
+    return may(principal.roles, permission) and in_scope(principal.scopes, permission)
 
 
 def note(session: Session, principal: Principal, action: str, target: str = "", **more: Any) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from hub.identity import people
 from hub.identity import store as identities
 
 __all__ = ["who"]
 
-_PARTS = {"command-line": "An operator at the hub's machine"}
+_PARTS = {"command-line": "An operator at the hub's machine", "citizen": "The person themselves, with a code"}
 
 
 def who(session: Session, reference: str) -> str:
@@ -17,7 +18,7 @@ def who(session: Session, reference: str) -> str:
     if kind == "system":
         return _PARTS.get(ident, f"The hub itself ({ident})")
     if kind == "person":
-        found = identities.user_principal(session, ident)
+        found = people.user_principal(session, ident)
         gone = "Somebody whose account is closed"
     else:
         known = identities.client_principal(session, ident)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hub.audit import log as audit_log
+from hub.catalogue import search
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset, Version
 from hub.identity import store as identities
@@ -22,22 +23,27 @@ from hub.intake.ledger import unpack
 from hub.intake.store import Delivery, FaultCount
 from hub.intake.verify import quarantine_binding
 from hub.policy.decide import whole_file
-from hub.policy.roles import Permission, may
+from hub.policy.roles import Permission
+from hub.policy.scope import may_see_log, whole_hub
+from hub.runs import lists as run_lists
+from hub.rights.leftout import left_out
 from hub.runs import store as runs
 from hub.runs.states import ResultState
 from hub.runs.store import Plugin, Result, Run
+from hub.workflows import visible
 from hub.workflows.granting import slugs
-from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.hub import Hub, authorise, holds, note
 from hub.workflows.linking import linked_state
 from hub.workflows.naming import who
 from hub.workflows.publish import own_delivery, scope
+from hub.workflows.scoping import agreements_of_runs, held_under, run_seen
 from hub_schemas import FAULT_SCHEMA, Contract, library
 
 if TYPE_CHECKING:
     from hub.runs.sandbox import Isolation
 
-__all__ = ["DatasetPage", "DeliveryPage", "Home", "contracts", "dataset_page", "datasets_page", "deliveries",
-           "delivery_page", "faults", "home", "isolation", "plugins", "run_page", "runs_page", "versions",
+__all__ = ["DatasetPage", "DeliveryPage", "Home", "contracts", "dataset_page", "deliveries",
+           "delivery_page", "faults", "home", "isolation", "opted_out", "plugins", "run_page", "runs_page", "versions",
            "waiting"]  # fmt: skip
 
 
@@ -50,7 +56,7 @@ class Home:
     linked: dict[str, Any] | None = None
     held: list[tuple[Run, Result]] = field(default_factory=list)
     datasets: int = 0
-    waiting: int = 0
+    waiting: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,26 +88,21 @@ def home(hub: Hub, principal: Principal) -> Home:
     """What is happening, as far as the principal's roles show it."""
     page = Home()
     with hub.database.read() as session:
-        page.datasets = len(catalogue.list_datasets(session, limit=10_000))
-        page.waiting = history.waiting(session) + runs.waiting(session)
-        if may(principal.roles, Permission.READ_DELIVERIES):
-            page.deliveries = [
-                (
-                    item,
-                    catalogue.dataset(session, item.dataset_id),
-                    identities.organisation(session, item.organisation_id),
-                )
-                for item in history.list_recent(session, limit=10, organisation_id=scope(principal))
-            ]
-        if may(principal.roles, Permission.READ_RUNS):
-            page.runs = [
-                (run, runs.result_of_run(session, run.id)) for run in runs.list_runs(session, limit=5)
-            ]
-        if may(principal.roles, Permission.REVIEW_RESULTS):
-            page.held = [
-                (runs.get_run(session, result.run_id), result)
-                for result in runs.list_results(session, state=ResultState.HELD)
-            ]
+        page.datasets = search.count(session, visible.condition(hub, session, principal))
+        if whole_hub(principal, Permission.READ_RUNS):
+            page.waiting = history.waiting(session) + runs.waiting(session)
+        if holds(principal, Permission.READ_DELIVERIES):
+            recent = history.list_recent(session, limit=10, organisation_id=scope(principal))
+            known = catalogue.datasets_by_id(session, [item.dataset_id for item in recent])
+            homes = {item.id: item for item in identities.list_organisations(session)}
+            page.deliveries = [(item, known[item.dataset_id], homes[item.organisation_id]) for item in recent]
+        if holds(principal, Permission.READ_RUNS):
+            page.runs = run_lists.runs(session, under=agreements_of_runs(session, principal), limit=5)
+        if holds(principal, Permission.REVIEW_RESULTS):
+            page.held = run_lists.results(
+                session, kept={}, held=held_under(session, principal), author=principal.reference,
+                state=ResultState.HELD,
+            )  # fmt: skip
         linked = audit_log.recent(session, limit=1, action="people.linked")
     page.linked = linked_state(hub)
     if page.linked is not None and linked:
@@ -109,29 +110,17 @@ def home(hub: Hub, principal: Principal) -> Home:
     return page
 
 
-def datasets_page(
-    hub: Hub, principal: Principal, *, after: str = "", limit: int = 100
-) -> list[tuple[Dataset, Organisation, Version | None]]:
-    """Datasets with their organisation and current version."""
-    authorise(principal, Permission.READ_CATALOGUE)
-    with hub.database.read() as session:
-        homes = {item.id: item for item in identities.list_organisations(session)}
-        found = catalogue.list_datasets(session, after=after, limit=limit)
-        current = catalogue.versions_by_id(
-            session, [item.current_version for item in found if item.current_version]
-        )
-        return [
-            (item, homes[item.organisation_id], current.get(item.current_version or "")) for item in found
-        ]
-
-
 def dataset_page(hub: Hub, principal: Principal, dataset_id: str) -> DatasetPage:
-    """One dataset; its deliveries only for its own organisation and those who serve the whole hub."""
+    """One dataset; its deliveries only for its own organisation and those who serve the whole hub.
+
+    Raises:
+        NotFound: when there is none that this principal finds.
+    """
     authorise(principal, Permission.READ_CATALOGUE)
     with hub.database.read() as session:
-        dataset = catalogue.dataset(session, dataset_id)
+        dataset = visible.visible_dataset(hub, session, principal, dataset_id)
         mine = scope(principal) in (None, dataset.organisation_id)
-        shown = mine and may(principal.roles, Permission.READ_DELIVERIES)
+        shown = mine and holds(principal, Permission.READ_DELIVERIES)
         return DatasetPage(
             dataset,
             identities.organisation(session, dataset.organisation_id),
@@ -148,7 +137,8 @@ def deliveries(
     authorise(principal, Permission.READ_DELIVERIES)
     with hub.database.read() as session:
         found = history.list_recent(session, limit=limit, before=before, organisation_id=scope(principal))
-        return [(item, catalogue.dataset(session, item.dataset_id)) for item in found]
+        known = catalogue.datasets_by_id(session, [item.dataset_id for item in found])
+        return [(item, known[item.dataset_id]) for item in found]
 
 
 def delivery_page(hub: Hub, principal: Principal, delivery_id: str) -> DeliveryPage:
@@ -213,7 +203,7 @@ def isolation(hub: Hub, principal: Principal) -> Isolation:
 def contracts(
     hub: Hub, principal: Principal, ids: Iterable[str], publishers: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Contract]:
-    """Contracts by id; those that nobody knows are left out.
+    """Contracts by id; those that nobody knows, or the principal may not know of, are left out.
 
     With `publishers` (contract id -> slugs, as an agreement names them) as one of these has it now, else as the library
     has it; without, the library's comes first, so that nobody's text stands for it.
@@ -222,11 +212,15 @@ def contracts(
     found = {}
     with hub.database.read() as session:
         slug_of = slugs(session)
-        for contract_id in sorted(set(ids)):
+        wanted = sorted(set(ids))
+        seen: dict[str, list[Dataset]] = {}
+        for item, _ in search.published(session, visible.condition(hub, session, principal), wanted):
+            seen.setdefault(item.contract, []).append(item)
+        for contract_id in wanted:
             known = contract_id in library.names()
             datasets = [
                 item
-                for item in catalogue.datasets_of_contract(session, contract_id)
+                for item in seen.get(contract_id, ())
                 if publishers is None or slug_of[item.organisation_id] in publishers.get(contract_id, ())
             ]
             if datasets and (publishers is not None or not known):
@@ -239,35 +233,51 @@ def contracts(
 def versions(
     hub: Hub, principal: Principal, ids: Sequence[str]
 ) -> dict[str, tuple[Version, Dataset, Organisation]]:
-    """Versions by id, with their datasets and who publishes them."""
+    """Versions by id, with their datasets and who publishes them; of datasets that the principal finds."""
     authorise(principal, Permission.READ_CATALOGUE)
-    found = {}
     with hub.database.read() as session:
         homes = {item.id: item for item in identities.list_organisations(session)}
-        for version in catalogue.versions_by_id(session, ids).values():
-            dataset = catalogue.dataset(session, version.dataset_id)
-            found[version.id] = (version, dataset, homes[dataset.organisation_id])
-    return found
+        known = catalogue.versions_by_id(session, ids)
+        about = catalogue.datasets_by_id(session, [item.dataset_id for item in known.values()])
+        seen = {item.id: item for item in visible.only_visible(hub, session, principal, about.values())}
+    return {
+        version.id: (version, dataset, homes[dataset.organisation_id])
+        for version in known.values()
+        if (dataset := seen.get(version.dataset_id)) is not None
+    }
 
 
 def runs_page(
     hub: Hub, principal: Principal, *, before: str | None = None, limit: int = 50, plugin: str | None = None
 ) -> list[tuple[Run, Result | None]]:
-    """Runs with their results, newest first; of one plugin if it is named."""
+    """Runs that the principal sees, with their results, newest first; of one plugin if it is named."""
     authorise(principal, Permission.READ_RUNS)
     with hub.database.read() as session:
-        return [
-            (run, runs.result_of_run(session, run.id))
-            for run in runs.list_runs(session, limit=limit, before=before, plugin=plugin)
-        ]
+        under = agreements_of_runs(session, principal)
+        return run_lists.runs(session, under=under, limit=limit, before=before, plugin=plugin)
 
 
 def run_page(hub: Hub, principal: Principal, run_id: str) -> tuple[Run, Result | None]:
-    """One run, with the plugin's log in the clear, and its result."""
+    """One run and its result; with the plugin's log in the clear for those it ran for.
+
+    Raises:
+        NotFound: when it is not there for this principal.
+    """
     authorise(principal, Permission.READ_RUNS)
     with hub.database.read() as session:
-        run, result = runs.get_run(session, run_id), runs.result_of_run(session, run_id)
-    return replace(run, log=hub.vault.open_text(run.log) if run.log else ""), result
+        run, result = run_seen(session, principal, run_id), runs.result_of_run(session, run_id)
+        shown = run.log and may_see_log(principal, run.organisation)
+        log = hub.vault.open_text_of(session, run.id, run.log) if shown else ""
+    return replace(run, log=log), result
+
+
+def opted_out(hub: Hub, principal: Principal, run_id: str) -> str:
+    """How many rows the national data opt-out took out of a run, in words that point at nobody; empty without it."""
+    authorise(principal, Permission.READ_RUNS)
+    with hub.database.read() as session:
+        run_seen(session, principal, run_id)
+        found = left_out(session, run_id)
+    return found.rows if found is not None else ""
 
 
 def waiting(hub: Hub) -> dict[str, int]:

@@ -17,6 +17,7 @@ from hub.intake.states import DeliveryState
 from hub.intake.store import Delivery
 from hub.intake.verify import check_manifest, part_key
 from hub.policy.roles import Permission
+from hub.policy.scope import whole_hub
 from hub.workflows import contracting
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.replaying import replay_problem
@@ -37,12 +38,10 @@ def offer(
     """
     authorise(principal, Permission.PUSH_DELIVERIES)
     with hub.database.write() as session:
-        known = identities.client_principal(session, principal.id)
-        if known is None:
+        keys = identities.signing_keys(session, principal.id)
+        if not keys:
             raise Invalid("Only a registered connector can offer a delivery.")
-        manifest = check_manifest(
-            document, signature, principal.id, known[1], hub.settings.max_delivery_bytes
-        )
+        manifest = check_manifest(document, signature, principal.id, keys, hub.settings.max_delivery_bytes)
         dataset = catalogue.find_dataset(session, principal.organisation_id, manifest["dataset"])
         if dataset is None:
             raise NotFound(f"You have no dataset {manifest['dataset']}: publish its contract first.")
@@ -145,7 +144,7 @@ def complete(hub: Hub, principal: Principal, delivery_id: str) -> Delivery:
 
 def scope(principal: Principal) -> str | None:
     """The organisation whose deliveries a principal may see; None for those who serve the whole hub."""
-    return None if principal.roles & {"operator", "auditor"} else principal.organisation_id
+    return None if whole_hub(principal, Permission.READ_DELIVERIES) else principal.organisation_id
 
 
 def own_delivery(session: Any, principal: Principal, delivery_id: str) -> Delivery:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from hub.catalogue import store as catalogue
 from hub.errors import Conflict, Invalid, NotFound
 from hub.identity.principal import Principal
-from hub.policy import store as agreements
 from hub.policy.agreement import HUB_PUBLISHER, Agreement
 from hub.policy.decide import Asked, Grant, decide, require_grant, whole_file
 from hub.policy.roles import Permission
@@ -23,6 +22,8 @@ from hub.runs.store import Result
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
 from hub.workflows.looking import Purpose, check_reason, refusals_recorded
+from hub.workflows.rights_people import restricted
+from hub.workflows.scoping import result_seen
 
 __all__ = ["Reidentified", "reidentify", "why_not"]
 
@@ -51,12 +52,9 @@ def why_not(hub: Hub, principal: Principal, result_id: str) -> str:
     """
     authorise(principal, Permission.REIDENTIFY)
     with hub.database.read() as session:
-        result = runs.get_result(session, result_id)
-        if result.state is not ResultState.RELEASED:
-            raise NotFound(f"There is no released result {result_id}.")
+        result, _, agreement = result_seen(hub, session, principal, result_id, only=[ResultState.RELEASED])
         if not _tables(result):
             return "This result has no table about single people or households, so there are no pseudonyms in it."
-        agreement = agreements.get(session, runs.get_run(session, result.run_id).agreement_id)
     decision = decide(_asked(hub, principal, agreement), [agreement])
     return "" if decision.allowed else f"Refused: {decision.reason}."
 
@@ -99,7 +97,7 @@ def reidentify(hub: Hub, principal: Principal, result_id: str, pseudonym: str, r
 
 
 def _purpose(hub: Hub, result_id: str, reason: str) -> Purpose:
-    """What a refusal is noted with: the agreement of the result, when there is such a result."""
+    """What a refusal is noted with: the agreement of the result, when there is such a result (seen or not)."""
     try:
         with hub.database.read() as session:
             return Purpose(
@@ -113,16 +111,14 @@ def _find(
     hub: Hub, principal: Principal, result_id: str, pseudonym: str
 ) -> tuple[Agreement, str, Grant, pa.Table]:
     with hub.database.read() as session:
-        result = runs.get_result(session, result_id)
-        if result.state is not ResultState.RELEASED:
-            raise NotFound(f"There is no released result {result_id}.")
-        run = runs.get_run(session, result.run_id)
-        agreement = agreements.get(session, run.agreement_id)
+        result, run, agreement = result_seen(hub, session, principal, result_id, only=[ResultState.RELEASED])
         grant = require_grant(_asked(hub, principal, agreement), [agreement])
         kind = _kind(hub, session, result, pseudonym)
         people = _people(hub, session, grant)
+        hidden = restricted(hub, session, agreement.id)
     names = hub.vault.pseudonyms(agreement.id, kind, people[f"{kind}_id"])
     found = people.filter(pc.equal(names, pseudonym))
+    found = found.filter(pc.invert(pc.is_in(found["person_id"], pa.array(sorted(hidden), pa.string()))))
     if found.num_rows == 0:
         raise NotFound(
             f"Nobody is known by this pseudonym any more: people were linked anew since the result of {run.as_at}. Run "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,18 @@ import pyarrow as pa
 from hub.errors import Forbidden, Invalid, NotFound
 from hub.identity.principal import Principal
 from hub.policy.decide import whole_file
-from hub.policy.roles import Permission, may
+from hub.policy.roles import Permission
+from hub.policy.scope import may_check
+from hub.runs import lists as run_lists
 from hub.runs import store as runs
 from hub.runs.states import RESULT_TRANSITIONS, ResultState
 from hub.runs.store import Plugin, Result, Run
-from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.hub import Hub, authorise, holds, note, today
 from hub.workflows.naming import who
+from hub.workflows.scoping import held_under, kept_since, result_seen
 from hub_sdk import Report
 
-__all__ = ["ListedResult", "ShownResult", "decide", "list_results", "read_result", "read_table"]
+__all__ = ["ListedResult", "ShownResult", "decide", "list_results", "opened", "read_result", "read_table"]
 
 _NOT_YOURS = "You asked for this run, so somebody else decides about its result."
 
@@ -57,6 +61,7 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
     """Release, reject or withdraw a result.
 
     Raises:
+        NotFound: when it is not there for this principal.
         Forbidden: for the one who asked for the run.
         Invalid: when no reason is given.
     """
@@ -66,9 +71,13 @@ def decide(hub: Hub, principal: Principal, result_id: str, event: str, reason: s
             "Say in a few words what you looked at and why you decide so.", fields={"reason": ["missing"]}
         )
     with hub.database.write() as session:
-        run = runs.get_run(session, runs.get_result(session, result_id).run_id)
+        result, run, agreement = result_seen(hub, session, principal, result_id)
+        if not may_check(principal, agreement):
+            raise Forbidden("Output checkers of the organisations in its agreement decide about this result.")
         if principal.reference in _authors(session, run):
             raise Forbidden(_NOT_YOURS)
+        if event == "release" and not agreement.in_force(today(hub)):
+            raise Forbidden(f"Agreement {agreement.id} is not in force, so nothing is released under it.")
         result = runs.decide_result(
             session, result_id, event, principal.reference, hub.vault.seal_text(reason.strip())
         )
@@ -87,36 +96,56 @@ def _authors(session: Any, run: Run) -> set[str]:
 
 
 def list_results(hub: Hub, principal: Principal, *, limit: int = 100) -> list[ListedResult]:
-    """Results, newest first: the released ones, and for those who review all of them."""
+    """Results that the principal sees, newest first: released ones, and those about which they decide."""
     authorise(principal, Permission.READ_RESULTS)
-    state = None if may(principal.roles, Permission.REVIEW_RESULTS) else ResultState.RELEASED
     with hub.database.read() as session:
         plugins = {item.name: item for item in runs.list_plugins(session)}
-        found = []
-        for result in runs.list_results(session, state=state, limit=limit):
-            run = runs.get_run(session, result.run_id)
-            found.append(ListedResult(run, result, plugins[run.plugin]))
-    return found
+        found = run_lists.results(
+            session, kept=kept_since(hub, session, principal), held=held_under(session, principal),
+            author=principal.reference, limit=limit,
+        )  # fmt: skip
+        return [ListedResult(run, result, plugins[run.plugin]) for run, result in found]
+
+
+def opened(hub: Hub, principal: Principal, listed: Sequence[tuple[Run, Result | None]]) -> frozenset[str]:
+    """Which of some runs' results the principal may open: their ids."""
+    if not holds(principal, Permission.READ_RESULTS):
+        return frozenset()
+    with hub.database.read() as session:
+        kept, held = kept_since(hub, session, principal), set(held_under(session, principal))
+        makers = run_lists.makers(session, [run.schedule_id for run, _ in listed if run.schedule_id])
+    found = set()
+    for run, result in listed:
+        if result is None:
+            continue
+        if result.state is ResultState.RELEASED:
+            seen = run.agreement_id in kept and result.created_at >= kept[run.agreement_id]
+        else:
+            authors = {run.requested_by, makers.get(run.schedule_id or "", "")}
+            seen = run.agreement_id in held and principal.reference not in authors
+        if seen:
+            found.add(result.id)
+    return frozenset(found)
 
 
 def read_result(hub: Hub, principal: Principal, result_id: str, *, preview_rows: int = 0) -> ShownResult:
-    """A result's report: a released one for those who read results, a held one for those who review.
+    """A result's report: a released one for the parties to its agreement, any other for those who check it.
 
     With `preview_rows`, also the first rows of its tables that are not about single persons.
 
     Raises:
         NotFound: when it is not there for this principal.
+        Forbidden: when it waits for a decision and is the principal's own work.
     """
     with hub.database.read() as session:
-        result = _visible(session, principal, result_id)
-        run = runs.get_run(session, result.run_id)
+        result, run = _visible(hub, session, principal, result_id)
         raw = hub.vault.read_blob(session, result.owner, result.report, result.binding("report"))
         previews = {
             name: _table(hub, session, result, name).slice(0, preview_rows)
             for name, terms in result.tables.items()
             if preview_rows and terms["disclosure"] != "person"
         }
-        reviews = may(principal.roles, Permission.REVIEW_RESULTS)
+        reviews = holds(principal, Permission.REVIEW_RESULTS)
         mine = principal.reference in _authors(session, run)
         events = (
             tuple(event for state, event in RESULT_TRANSITIONS if state is result.state) if reviews else ()
@@ -143,10 +172,10 @@ def read_table(hub: Hub, principal: Principal, result_id: str, name: str) -> pa.
 
     Raises:
         NotFound: when it is not there for this principal.
-        Forbidden: for a table about persons, which never leaves the hub as a table.
+        Forbidden: for a table about persons, which never leaves the hub as a table; as for `read_result`.
     """
     with hub.database.read() as session:
-        result = _visible(session, principal, result_id)
+        result, _ = _visible(hub, session, principal, result_id)
         terms = result.tables.get(name)
         if terms is None:
             raise NotFound(f"The result has no table {name!r}; it has {', '.join(result.tables)}.")
@@ -160,10 +189,9 @@ def read_table(hub: Hub, principal: Principal, result_id: str, name: str) -> pa.
     return table
 
 
-def _visible(session: Any, principal: Principal, result_id: str) -> Result:
-    result = runs.get_result(session, result_id)
-    if result.state is ResultState.RELEASED:
-        authorise(principal, Permission.READ_RESULTS)
-    elif not may(principal.roles, Permission.REVIEW_RESULTS):
-        raise NotFound(f"There is no released result {result_id}.")
-    return result
+def _visible(hub: Hub, session: Any, principal: Principal, result_id: str) -> tuple[Result, Run]:
+    authorise(principal, Permission.READ_RESULTS)
+    result, run, _ = result_seen(hub, session, principal, result_id)
+    if result.state is not ResultState.RELEASED and principal.reference in _authors(session, run):
+        raise Forbidden(_NOT_YOURS)
+    return result, run

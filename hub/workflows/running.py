@@ -5,35 +5,35 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from hub.catalogue import store as catalogue
-from hub.catalogue.store import Version
 from hub.errors import Conflict, Forbidden, HubError, Invalid
 from hub.identity.principal import Principal, system
 from hub.policy import store as agreements
 from hub.policy.agreement import Agreement
-from hub.policy.decide import Asked, Grant, decide_for_any
 from hub.policy.roles import Permission
+from hub.policy.scope import may_act_for, whole_hub
+from hub.rights.leftout import note_left_out
 from hub.runs import store as runs
 from hub.runs.disclose import check_output
-from hub.runs.prepare import INDEX_CONTRACT, Prepared, Source, prepare
+from hub.runs.prepare import Prepared, prepare
 from hub.runs.sandbox import PluginFailed
 from hub.runs.states import ResultState, RunState
 from hub.runs.store import Plugin, Result, Run
 from hub.storage.database import utc_now
 from hub.storage.ids import new_id
-from hub.workflows.fitting import check_fit
-from hub.workflows.granting import Readable, given_period, readable, strangers
 from hub.workflows.hub import Hub, authorise, note, today
-from hub.workflows.linking import linked_versions
-from hub_sdk import PEOPLE_CONTRACT, FormatError, Input, Manifest
+from hub.workflows.leaving_out import Applied, leave_out
+from hub.workflows.run_inputs import all_open, check_agreement, gather
+from hub.workflows.scoping import agreement_seen, changeable_run
+from hub_sdk import FormatError, Manifest
 from hub_sdk.tables import arrow_schema
 
-__all__ = ["cancel", "check_agreement", "register_plugins", "request_run", "run_next"]
+__all__ = ["cancel", "queue_run", "register_plugins", "request_run", "run_next"]
 
 _LEASE_SECONDS = 7200
 _PROGRESS_SECONDS = 0.5
@@ -44,8 +44,13 @@ def register_plugins(hub: Hub, principal: Principal) -> tuple[list[Plugin], dict
     """Ask the sandboxed worker which plugins there are and what they need; note them.
 
     Returns the plugins, and for each one that could not be described the reason.
+
+    Raises:
+        Forbidden: for those who do not look after the hub: plugins are for all its organisations.
     """
     authorise(principal, Permission.MANAGE_RUNS)
+    if not whole_hub(principal, Permission.MANAGE_RUNS):
+        raise Forbidden("Plugins are registered for the whole hub; ask an operator of the hub.")
     broken: dict[str, str] = {}
     described = hub.sandbox().describe(
         on_problem=lambda name, error: broken.update({name: f"{error.kind}: {error.message}"})
@@ -68,14 +73,36 @@ def request_run(
     hub: Hub, principal: Principal, plugin_name: str, agreement_id: str, organisation: str,
     parameters: Mapping[str, Any], *, schedule_id: str | None = None,
 ) -> Run:  # fmt: skip
-    """Queue a run, when the agreement lets this organisation run this plugin.
+    """Queue a run, when the agreement lets this organisation run this plugin in one of the principal's roles.
+
+    One asks for one's own organisation; the hub's operators may ask for others, within what the agreement allows.
 
     Raises:
-        Forbidden: when it does not, with the reason.
+        NotFound: when there is no such agreement that the principal may see.
+        Forbidden: when it does not allow the run, with the reason.
         Invalid: when a parameter is not valid.
     """
-    if principal.kind != "system":
-        authorise(principal, Permission.MANAGE_RUNS)
+    authorise(principal, Permission.MANAGE_RUNS)
+    if not may_act_for(principal, organisation, Permission.MANAGE_RUNS):
+        raise Forbidden(
+            "One asks for runs for one's own organisation. Ask somebody there, or the hub's operator."
+        )
+    with hub.database.read() as session:
+        agreement_seen(session, principal, agreement_id)
+    return queue_run(
+        hub, principal, plugin_name, agreement_id, organisation, parameters, schedule_id=schedule_id
+    )
+
+
+def queue_run(
+    hub: Hub, principal: Principal, plugin_name: str, agreement_id: str, organisation: str,
+    parameters: Mapping[str, Any], *, schedule_id: str | None = None,
+) -> Run:  # fmt: skip
+    """Queue a run for those who have the right to ask: for `request_run`, and for the scheduler, which has no roles.
+
+    Raises:
+        as `request_run`.
+    """
     with hub.database.write() as session:
         plugin = runs.get_plugin(session, plugin_name)
         if not plugin.enabled:
@@ -85,7 +112,8 @@ def request_run(
             checked = {name: _json(value) for name, value in manifest.values(parameters).items()}
         except FormatError as error:
             raise Invalid(f"A parameter of {plugin_name} is not valid: {error}.") from None
-        check_agreement(hub, agreements.get(session, agreement_id), manifest, organisation)
+        agreement = agreements.get(session, agreement_id)
+        check_agreement(hub, agreement, manifest, organisation, principal.roles)
         run = runs.add_run(
             session, plugin, agreement_id, organisation, principal.reference, checked, as_at=today(hub),
             schedule_id=schedule_id,
@@ -97,33 +125,17 @@ def request_run(
     return run
 
 
-def check_agreement(hub: Hub, agreement: Agreement, manifest: Manifest, organisation: str) -> None:
-    """Whether an agreement gives a plugin all it must have, for this organisation, today.
+def cancel(hub: Hub, principal: Principal, run_id: str) -> Run:
+    """Cancel a run that waits or runs, for the principal's own organisation.
 
     Raises:
-        Forbidden: with the reason in words.
+        NotFound: when it is not there for this principal.
+        Forbidden: when it is for another organisation.
+        Conflict: when it has ended.
     """
-    for wanted in manifest.inputs:
-        _check_coarse(agreement, wanted, manifest.name)
-        if wanted.required:
-            _grant(hub, agreement, wanted, manifest.name, organisation)
-
-
-def _check_coarse(agreement: Agreement, wanted: Input, plugin: str) -> None:
-    """Refuse a plugin that would be given text where it counts on exact values: now, and not when it runs."""
-    for item in agreement.generalised(wanted.contract):
-        if item.column in wanted.columns and item.column not in wanted.generalised:
-            raise Forbidden(
-                f"Refused: agreement {agreement.id} gives {item.column} of {wanted.contract} as {item.words} (text), "
-                f"and the plugin {plugin} reads exact values: its manifest does not name the column under "
-                "`generalised`. Use a plugin that does, or an agreement that gives the column exactly."
-            )
-
-
-def cancel(hub: Hub, principal: Principal, run_id: str) -> Run:
-    """Cancel a run that waits or runs."""
     authorise(principal, Permission.MANAGE_RUNS)
     with hub.database.write() as session:
+        changeable_run(session, principal, run_id)
         run = runs.finish_run(session, run_id, "cancel", message="Cancelled.")
         note(session, principal, "run.cancelled", run_id)
     return run
@@ -165,6 +177,8 @@ class _Ready:
     manifest: Manifest
     agreement: Agreement
     prepared: Prepared
+    opt_out: Applied | None
+    open: bool
 
 
 def _carry_out(hub: Hub, run: Run) -> None:
@@ -174,7 +188,7 @@ def _carry_out(hub: Hub, run: Run) -> None:
         runs.start_inputs(session, run.id, ready.prepared.versions, sandbox.isolation().level)
         note(
             session, _WORKER, "data.read", run.id, agreement=run.agreement_id, purpose=ready.agreement.purpose,
-            detail={"plugin": run.plugin, "versions": ready.prepared.versions},
+            detail={"plugin": run.plugin, "versions": ready.prepared.versions} | _opted_out(session, run, ready),
         )  # fmt: skip
     watch = _Watch(hub, run.id)
     outcome = sandbox.run(
@@ -183,6 +197,14 @@ def _carry_out(hub: Hub, run: Run) -> None:
         cancelled=watch.cancelled, digest=run.plugin_digest,
     )  # fmt: skip
     _hold(hub, run, ready, outcome)
+
+
+def _opted_out(session: Any, run: Run, ready: _Ready) -> dict[str, Any]:
+    """Note what the national data opt-out took out of a run, in figures that point at nobody; for the log as well."""
+    if (applied := ready.opt_out) is None:
+        return {}
+    note_left_out(session, run.id, applied.inputs, applied.lists, applied.figure)
+    return {"opt_out": applied.detail}
 
 
 def _ready(hub: Hub, run: Run) -> _Ready:
@@ -195,113 +217,12 @@ def _ready(hub: Hub, run: Run) -> _Ready:
             )
         manifest = Manifest.from_json(plugin.manifest)
         agreement = agreements.get(session, run.agreement_id)
-        for wanted in manifest.inputs:
-            _check_coarse(agreement, wanted, manifest.name)
-        people = _own_source(hub, session, agreement, PEOPLE_CONTRACT, manifest, run)
-        index = _own_source(hub, session, agreement, INDEX_CONTRACT, manifest, run)
-        linked = set(catalogue.parents(session, index.version.id)) if index else set()
-        sources = {
-            wanted.name: _sources(hub, session, agreement, wanted, run, linked)
-            for wanted in manifest.inputs
-            if wanted.contract != PEOPLE_CONTRACT
-        }
-    return _Ready(manifest, agreement, prepare(hub.vault, manifest, sources, people, index, agreement.id))
-
-
-def _asked(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisation: str) -> Asked:
-    return Asked(
-        "run plugin", wanted.contract, organisation, today(hub), frozenset(wanted.columns), plugin=plugin,
-        agreement=agreement.id,
-    )  # fmt: skip
-
-
-def _grant(hub: Hub, agreement: Agreement, wanted: Input, plugin: str, organisation: str) -> Grant:
-    """What the agreement gives of an input, whoever publishes it; what is read is decided dataset by dataset.
-
-    Raises:
-        Forbidden: when it gives nothing, with the reason.
-    """
-    if wanted.link and "link" not in agreement.operations:
-        raise Forbidden(
-            f"Refused: agreement {agreement.id} does not allow to link people, which {plugin} needs."
-        )
-    decision = decide_for_any(_asked(hub, agreement, wanted, plugin, organisation), [agreement])
-    if decision.grant is None:
-        raise Forbidden(f"Refused: {decision.reason}.")
-    return decision.grant
-
-
-def _sources(
-    hub: Hub, session: Any, agreement: Agreement, wanted: Input, run: Run, linked: set[str]
-) -> list[Source]:
-    """The versions behind an input, of the publishers that the agreement names and no others.
-
-    Current ones, or, where links are needed, those the index was made from.
-    """
-    try:
-        _grant(hub, agreement, wanted, run.plugin, run.organisation)
-    except Forbidden:
-        if wanted.required:
-            raise
-        return []
-    asked = _asked(hub, agreement, wanted, run.plugin, run.organisation)
-    given = readable(session, asked, [agreement])
-    if not given and wanted.required and (others := strangers(session, wanted.contract, agreement)):
-        raise Conflict(
-            f"There is no version of {wanted.contract} by {', '.join(agreement.publishers_of(wanted.contract))}, whom "
-            f"agreement {agreement.id} names. {', '.join(others)} publish under this contract, but the agreement does "
-            "not name them."
-        )
-    chosen = [
-        (item, _linked_version(session, item, linked) if wanted.link else item.version) for item in given
-    ]
-    check_fit(session, wanted, [(item.name, version) for item, version in chosen])
-    return [_source(hub, session, version, replace(item.grant, on=run.as_at)) for item, version in chosen]
-
-
-def _linked_version(session: Any, item: Readable, linked: set[str]) -> Version:
-    """The newest version of a dataset that the person index was made from."""
-    if item.version.id in linked:
-        return item.version
-    for older in catalogue.versions(session, item.dataset.id):
-        if older.id in linked:
-            return older
-    raise Conflict(
-        f"The dataset {item.name} has not been linked yet; link first (hub link). If it stays so, its page says why "
-        "it cannot be linked, or no agreement allows to link it."
-    )
-
-
-def _own_source(
-    hub: Hub, session: Any, agreement: Agreement, contract: str, manifest: Manifest, run: Run
-) -> Source | None:
-    """The hub's people table or index, as far as the run needs it."""
-    inputs = [item for item in manifest.inputs if item.link or item.contract == PEOPLE_CONTRACT]
-    linked = linked_versions(session)  # both of one linking, whatever comes in between two statements
-    if not inputs or linked is None:
-        return None
-    version = linked[0] if contract == PEOPLE_CONTRACT else linked[1]
-    columns = frozenset({"person_id", "household_id"})
-    if contract == PEOPLE_CONTRACT:
-        for item in inputs:
-            if item.contract == PEOPLE_CONTRACT:
-                columns |= _grant(hub, agreement, item, run.plugin, run.organisation).columns
-    else:
-        columns = frozenset({"version_id", "source_row", "person_id"})
-    if "link" not in agreement.operations:
-        raise Forbidden(
-            f"Refused: agreement {agreement.id} does not allow to link people, which {run.plugin} needs."
-        )
-    coarse = agreement.generalised(contract)
-    grant = Grant(contract, columns, agreement.id, "links for a run", coarse, run.as_at)
-    return _source(hub, session, version, grant)
-
-
-def _source(hub: Hub, session: Any, version: Version, grant: Any) -> Source:
-    file = hub.vault.locate(session, version.object_key, version.binding)
-    contract = catalogue.contract_by_digest(session, version.contract_digest)
-    start, end = given_period(contract, version, grant)
-    return Source(replace(version, period_start=start, period_end=end), file, grant)
+        given, sources, people, index = gather(hub, session, agreement, manifest, run)
+        everything_open = all_open(session, given, sources)
+        sources, people, opt_out = leave_out(hub, session, agreement, sources, people)
+    zone = ZoneInfo(hub.settings.schedule_timezone)
+    prepared = prepare(hub.vault, given, sources, people, index, agreement.id, zone)
+    return _Ready(manifest, agreement, prepared, opt_out, everything_open)
 
 
 class _Watch:
@@ -331,19 +252,21 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any) -> None:
     """Check the outputs, encrypt them, and hold them for somebody else to release."""
     result = Result(new_id("res"), run.id, ResultState.HELD, {}, "", utc_now(), None, None, None)
     owner, files, tables = hub.vault.new_owner(result.owner), [], {}
+    log_owner = hub.vault.new_owner(run.id)
     for output in ready.manifest.outputs:
         checked = check_output(
-            outcome.tables[output.name], output, ready.agreement.minimum_count, ready.agreement.round_to
-        )
+            outcome.tables[output.name], output, ready.agreement.minimum_count, ready.agreement.round_to,
+            open_inputs=ready.open,
+        )  # fmt: skip
         schema = arrow_schema(output)
-        kind = {"person": "special-category", "aggregate": "official", "open": "open"}[output.disclosure]
+        kind = {"person": "special-category", "aggregate": "official", "open": "open"}[checked.disclosure]
         file = hub.vault.write(
             owner, f"results/{result.id}/{output.name}.parquet", result.binding(output.name), [checked.table], schema,
             dict.fromkeys(schema.names, kind),
         )  # fmt: skip
         files.append(file)
         tables[output.name] = {
-            "object": file.object_key, "rows": checked.table.num_rows, "disclosure": output.disclosure,
+            "object": file.object_key, "rows": checked.table.num_rows, "disclosure": checked.disclosure,
             "suppressed": checked.suppressed, "note": checked.note, "columns": schema.names,
         }  # fmt: skip
     report = f"results/{result.id}/report"
@@ -353,11 +276,16 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any) -> None:
     with hub.database.write() as session:
         if runs.get_run(session, run.id).state is RunState.CANCELLED:
             return
+        if not agreements.get(session, run.agreement_id).in_force(today(hub)):
+            raise Forbidden(
+                f"Agreement {run.agreement_id} ended while the run was under way; its result was not kept."
+            )
         hub.vault.register(session, owner, files)
+        hub.vault.register(session, log_owner, [])
         runs.add_result(session, Result(**result.__dict__ | {"tables": tables, "report": report}))
         runs.finish_run(
             session, run.id, "succeed", message="Finished; the result is held until somebody else releases it.",
-            log=hub.vault.seal_text("\n".join(outcome.log)), seconds=outcome.seconds,
+            log=hub.vault.seal_text("\n".join(outcome.log), log_owner), seconds=outcome.seconds,
         )  # fmt: skip
         note(
             session,
@@ -370,10 +298,14 @@ def _hold(hub: Hub, run: Run, ready: _Ready, outcome: Any) -> None:
 
 
 def _end(hub: Hub, run: Run, message: str, log: str, seconds: float) -> None:
+    owner = hub.vault.new_owner(
+        run.id
+    )  # what a plugin says may hold what it read: it goes with a key of its own
     with hub.database.write() as session:
         if runs.get_run(session, run.id).state is RunState.RUNNING:
+            hub.vault.register(session, owner, [])
             runs.finish_run(
-                session, run.id, "fail", message=message, log=hub.vault.seal_text(log), seconds=seconds
+                session, run.id, "fail", message=message, log=hub.vault.seal_text(log, owner), seconds=seconds
             )
             note(session, _WORKER, "run.failed", run.id, agreement=run.agreement_id)
 

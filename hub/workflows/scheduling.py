@@ -10,10 +10,13 @@ from hub.errors import Conflict, Forbidden, Invalid
 from hub.identity.principal import Principal, system
 from hub.policy import store as agreements
 from hub.policy.roles import Permission
+from hub.runs import lists as run_lists
 from hub.runs import store as runs
 from hub.runs.store import Run, Schedule
 from hub.workflows.hub import Hub, authorise, note
-from hub.workflows.running import check_agreement, request_run
+from hub.workflows.run_inputs import check_agreement
+from hub.workflows.running import queue_run
+from hub.workflows.scoping import agreement_seen, agreements_of_runs, changeable_schedule
 from hub_sdk import FormatError, Manifest
 
 __all__ = ["add_schedule", "all_schedules", "list_schedules", "pause", "trigger", "upcoming"]
@@ -45,7 +48,8 @@ def add_schedule(
         if not times:
             raise Invalid(f"{plugin_name} suggests no times; give a cron line such as '0 6 * * MON'.")
         hub.check_times(times)
-        check_agreement(hub, agreements.get(session, agreement_id), manifest, principal.organisation)
+        agreement = agreement_seen(session, principal, agreement_id)
+        check_agreement(hub, agreement, manifest, principal.organisation, principal.roles)
         schedule = runs.add_schedule(
             session, plugin_name, agreement_id, times, parameters, principal.reference, principal.organisation,
             start_now=start_now,
@@ -58,31 +62,44 @@ def add_schedule(
 
 
 def pause(hub: Hub, principal: Principal, schedule_id: str, *, enabled: bool) -> Schedule:
-    """Pause a schedule, or let it go on."""
+    """Pause a schedule, or let it go on: one of the principal's own organisation.
+
+    Raises:
+        NotFound: when it is not there for this principal.
+        Forbidden: when it is another organisation's, or is to go on and its agreement does not allow that any more.
+    """
     authorise(principal, Permission.MANAGE_RUNS)
     with hub.database.write() as session:
+        found = changeable_schedule(session, principal, schedule_id)
+        if enabled:
+            manifest = Manifest.from_json(runs.get_plugin(session, found.plugin).manifest)
+            check_agreement(hub, agreements.get(session, found.agreement_id), manifest, found.organisation)
         schedule = runs.set_schedule(session, schedule_id, enabled=enabled)
         note(session, principal, "schedule.resumed" if enabled else "schedule.paused", schedule_id)
     return schedule
 
 
 def list_schedules(hub: Hub, principal: Principal) -> list[Schedule]:
-    """All schedules."""
+    """The schedules that the principal sees, oldest first."""
     authorise(principal, Permission.READ_RUNS)
-    return all_schedules(hub)
+    with hub.database.read() as session:
+        return run_lists.schedules(session, under=agreements_of_runs(session, principal))
 
 
 def all_schedules(hub: Hub) -> list[Schedule]:
     """All schedules, for the scheduler itself."""
     with hub.database.read() as session:
-        return runs.list_schedules(session)
+        return run_lists.schedules(session, under=None)
 
 
 def upcoming(hub: Hub, principal: Principal) -> list[tuple[Schedule, datetime | None]]:
-    """All schedules with the moment each is due next, soonest first; None for those that are paused."""
+    """The schedules that the principal sees, each with when it is due next, soonest first; None for paused ones."""
     authorise(principal, Permission.READ_RUNS)
     now = hub.clock()
-    found = [(item, hub.next_time(item.cron, now) if item.enabled else None) for item in all_schedules(hub)]
+    found = [
+        (item, hub.next_time(item.cron, now) if item.enabled else None)
+        for item in list_schedules(hub, principal)
+    ]
     return sorted(found, key=lambda pair: (pair[1] is None, pair[1] or now))
 
 
@@ -93,7 +110,7 @@ def trigger(hub: Hub, schedule_id: str) -> Run | None:
     if not schedule.enabled:
         return None
     try:
-        return request_run(
+        return queue_run(
             hub, _SCHEDULER, schedule.plugin, schedule.agreement_id, schedule.organisation, schedule.parameters,
             schedule_id=schedule.id,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -24,23 +24,27 @@ from hub.intake import store as intake
 from hub.intake.states import FINAL
 from hub.intake.verify import quarantine_owner
 from hub.policy import store as agreements
+from hub.policy.agreement import Agreement
 from hub.policy.roles import Permission
+from hub.policy.states import ENDED
+from hub.rights import corrections
 from hub.runs import keeping as kept_runs
 from hub.runs.store import Result, Run, get_result, get_run
 from hub.vault import shred
 from hub.vault.shred import Held
 from hub.workflows import auditing, keeping
-from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.hub import Hub, authorise, note, today
 
 __all__ = ["Doomed", "Plan", "Proof", "carry_out", "expire_results", "plan", "sweep", "tidy"]
 
 _RETENTION = system("retention")
+_KINDS = {"res_": "result", "run_": "log", "cpy_": "copy"}
 _DESTROYED = "Its keys were destroyed; nothing can read it any more."
 
 
 @dataclass(frozen=True)
 class Doomed:
-    """One thing that goes: a version, a quarantine or a result, in words, and why it goes along."""
+    """One thing that goes: a version, a quarantine, a result or a run's log, in words, and why it goes along."""
 
     kind: str
     owner: str
@@ -146,6 +150,7 @@ def _destroy(
 ) -> tuple[int, list[Held]]:
     """Keys, logs and states, in the caller's transaction; the entry proves it."""
     keys = shred.destroy(session, list(found.owners))
+    corrections.forget_copies(session, found.owners, hub.clock())
     runs = [run for run, _ in found.runs]
     stopped = kept_runs.stop_runs(session, runs, "Stopped: what it had read was destroyed.")
     kept_runs.forget_logs(session, [run.id for run in runs])
@@ -231,14 +236,18 @@ def _made(
     target: str,
 ) -> _Closure:
     for run, result in runs:
+        why[run.id] = "what the plugin said while it read it"
         if result is not None:
             why[result.owner] = "asked for" if result.id == target else f"made by run {run.id}, which read it"
+    read = versions | {result.owner for _, result in runs if result is not None}
+    for copy in corrections.copies_made_from(session, read):
+        why[copy.owner] = "the copy that somebody asked for of data about them, made from it"
     known = catalogue.versions_by_id(session, sorted(versions))
     names = {item.id: item for item in catalogue.list_datasets(session, limit=1_000_000)} if known else {}
     owners = {}
     for item in shred.held(session, list(why)):
         version = known.get(item.owner)
-        kind = "version" if version else "result" if item.owner.startswith("res_") else "quarantine"
+        kind = "version" if version else _KINDS.get(item.owner[:4], "quarantine")
         what = f"{names[version.dataset_id].contract} version {version.number}" if version else item.owner
         owners[item.owner] = Doomed(kind, item.owner, what, why[item.owner], item.rows, len(item.objects))
     if not owners:
@@ -272,20 +281,28 @@ def tidy(hub: Hub) -> None:
 
 
 def expire_results(hub: Hub) -> int:
-    """Destroy results that are older than their agreement's `retention_days`; returns how many."""
+    """Destroy results and logs whose agreement says that their time is over; returns of how many runs."""
     count = 0
     with hub.database.read() as session:
-        terms = [(item.id, item.retention_days) for item in agreements.list_all(session)]
-    for agreement_id, days in terms:
-        before = hub.clock() - timedelta(days=days)
+        terms = [
+            (item.id, item.retention_days, before)
+            for item in agreements.list_all(session)
+            if (before := _going(hub, item)) is not None
+        ]
+    for agreement_id, days, before in terms:
         with hub.database.read() as session:
-            old = _alive(session, kept_runs.made_before(session, agreement_id, before))
-        if not old:
-            continue
+            old = kept_runs.made_before(session, agreement_id, before)
+            if not _kept(session, old):
+                continue
         with hub.database.write() as session:
-            runs = [(get_run(session, item.run_id), item) for item in _alive(session, old)]
+            going = _kept(session, old)
+            runs = [
+                (get_run(session, run_id), get_result(session, result_id) if result_id else None)
+                for run_id, result_id in old
+                if going.intersection((run_id, result_id))
+            ]
             found = _Closure(
-                {item.owner: Doomed("result", item.owner, item.id, "retention", 0, 0) for _, item in runs},
+                {owner: Doomed(_KINDS[owner[:4]], owner, owner, "retention", 0, 0) for owner in sorted(going)},
                 set(), runs, {},
             )  # fmt: skip
             _destroy(hub, session, _RETENTION, found, {"target": agreement_id, "retention_days": days})
@@ -295,10 +312,21 @@ def expire_results(hub: Hub) -> int:
     return count
 
 
-def _alive(session: Session, results: Iterable[Result]) -> list[Result]:
-    """Those of some results whose keys are not destroyed."""
-    by_owner = {item.owner: item for item in results}
-    return [by_owner[item.owner] for item in shred.held(session, list(by_owner))]
+def _going(hub: Hub, agreement: Agreement) -> datetime | None:
+    """Results of an agreement made before this moment are to be destroyed; None when none is."""
+    everything = datetime.max.replace(tzinfo=UTC)
+    retention, on = timedelta(days=agreement.retention_days), today(hub)
+    ended = agreement.state in ENDED or on > agreement.end
+    if ended and agreement.results_at_end == "destroyed":
+        return everything
+    if agreement.retention_trigger == "made":
+        return hub.clock() - retention
+    return everything if ended and on > agreement.last_day + retention else None
+
+
+def _kept(session: Session, runs: Iterable[tuple[str, str | None]]) -> set[str]:
+    """Those of some runs and their results whose keys are not destroyed."""
+    return {item.owner for item in shred.held(session, [owner for pair in runs for owner in pair if owner])}
 
 
 def shred_stragglers(hub: Hub) -> int:

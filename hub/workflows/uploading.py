@@ -24,9 +24,9 @@ from hub.intake import store as intake
 from hub.intake.states import FINAL, DeliveryState
 from hub.intake.store import Delivery
 from hub.intake.verify import parts_of
-from hub.policy.roles import Permission, may
+from hub.policy.roles import Permission
 from hub.workflows import publish
-from hub.workflows.hub import Hub, authorise, note
+from hub.workflows.hub import Hub, authorise, holds, note
 from hub.workflows.parcelling import Begun, File, blocks, is_the_hubs, make_delivery, sender, take_back
 from hub.workflows.replaying import replay_mode
 
@@ -142,6 +142,7 @@ def own_dataset(hub: Hub, principal: Principal, dataset_id: str) -> Dataset:
     Raises:
         NotFound: when it is another's.
     """
+    authorise(principal, Permission.UPLOAD_FILES)
     with hub.database.read() as session:
         dataset = catalogue.dataset(session, dataset_id)
     if dataset.organisation_id != principal.organisation_id:
@@ -152,11 +153,12 @@ def own_dataset(hub: Hub, principal: Principal, dataset_id: str) -> Dataset:
 def may_upload(principal: Principal, dataset: Dataset) -> bool:
     """Whether a person may upload files of a dataset."""
     mine = dataset.organisation_id == principal.organisation_id
-    return mine and may(principal.roles, Permission.UPLOAD_FILES) and not is_the_hubs(dataset)
+    return mine and holds(principal, Permission.UPLOAD_FILES) and not is_the_hubs(dataset)
 
 
 def outcome(hub: Hub, principal: Principal, delivery_id: str, seconds: float) -> Delivery:
     """The delivery, once it is decided or the time is over; people need not ask again for what takes a moment."""
+    authorise(principal, Permission.READ_DELIVERIES)
     patient = _patient.acquire(blocking=False)
     end = time.monotonic() + seconds * patient
     try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Version
@@ -30,12 +32,14 @@ from hub.policy import store as agreements
 from hub.policy.agreement import HUB_PUBLISHER, Agreement
 from hub.policy.decide import Asked, Grant, decide, require_grant, whole_file
 from hub.policy.roles import Permission
+from hub.rights import store as rights
 from hub.runs import store as runs
 from hub.runs.prepare import INDEX_CONTRACT
 from hub.workflows.granting import decide_on, given_period, slugs
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
 from hub.workflows.looking import Purpose, check_reason, refusals_noted
+from hub.workflows.rights_people import restricted
 from hub_schemas import library
 from hub_schemas.delivery import ROW_NUMBER
 from hub_sdk import Manifest
@@ -81,7 +85,12 @@ def search_people(hub: Hub, principal: Principal, purpose: Purpose, query: Perso
         grant = require_grant(_asked(hub, principal, PEOPLE_CONTRACT, agreement.id), [agreement])
         _only_exact(grant, query)
         linked = _linked(hub, session)
-        found = _found(hub, session, linked, query, _with_ids(grant))
+        hidden = restricted(hub, session, agreement.id)
+        found = [
+            person
+            for person in _found(hub, session, linked, query, _with_ids(grant))
+            if person.person_id not in hidden
+        ]
     with hub.database.write() as session:
         note(
             session, principal, "people.searched", linked.people.id, agreement=agreement.id, purpose=agreement.purpose,
@@ -108,17 +117,18 @@ def open_household(hub: Hub, principal: Principal, household_id: str, purpose: P
         grant = require_grant(_asked(hub, principal, PEOPLE_CONTRACT, agreement.id), [agreement])
         linked = _linked(hub, session)
         people, held = _household(hub, session, linked, household_id, _with_ids(grant))
-        view = HouseholdView(household_id, members(people, household_id))
+        hidden = restricted(hub, session, agreement.id)
+        everybody = members(people, household_id)
+        view = HouseholdView(household_id, [item for item in everybody if item.person_id not in hidden])
         if not view.members:
             raise NotFound(
                 "There is no such household; it may have changed since it was linked. Search again."
             )
-        import pyarrow.compute as pc
-
         home = people.filter(pc.equal(people["household_id"], household_id)).slice(0, 1).to_pylist()[0]
         view.postcode, view.uprn = home["postcode"] or "", home["uprn"] or ""
         _contacts(hub, principal, agreement, _Rows(hub, session, linked, view, held))
-        view.answers = _answers(hub, session, principal, agreement, household_id)
+        since = _hidden_since(session, agreement.id) if len(view.members) < len(everybody) else None
+        view.answers = _answers(hub, session, agreement, household_id, since)
     subjects = [hub.vault.reference("household", household_id)]
     subjects += [hub.vault.reference("person", member.person_id) for member in view.members]
     with hub.database.write() as session:
@@ -294,14 +304,17 @@ class _Rows:
             return None
         if version_id not in self._held:
             return pa.table({}), {}
-        # Whose a row is are the hub's own random ids; the rest is for the agreement to give.
-        more = replace(grant, columns=grant.columns | {ROW_HOUSEHOLD, ROW_PERSON})
+        # Whose a row is are the hub's own random ids; the rest is for the agreement to give. A copy is bound to its
+        # version's name, not to its dataset.
+        more = replace(grant, columns=grant.columns | {ROW_HOUSEHOLD, ROW_PERSON}, dataset="")
         table = serving_of(self._hub.vault, self._hub.objects).rows(
             self._hub.vault, self.session, served, version_id, ROW_HOUSEHOLD, self.view.household_id,
             [ROW_PERSON, *wanted], more,
         )  # fmt: skip
         if table is None:
             return None
+        shown = pa.array([member.person_id for member in self.view.members])
+        table = table.filter(pc.is_in(table[ROW_PERSON], shown))
         # All are the household's, in the order in which the version has them: their numbers there do not matter.
         numbers = pa.array(range(table.num_rows), pa.int64())
         return table.append_column(ROW_NUMBER, numbers), dict(enumerate(table[ROW_PERSON].to_pylist()))
@@ -316,8 +329,6 @@ class _Rows:
     def _by_index(self) -> dict[str, dict[int, str]]:
         """For each version, whose rows of the household's members are; read once."""
         if self._people_of_rows is None:
-            import pyarrow.compute as pc
-
             version = catalogue.version(self.session, self.linked.person_index)
             file = self._hub.vault.locate(self.session, version.object_key, version.binding)
             grant = whole_file(INDEX_CONTRACT, "rows of one household")
@@ -329,16 +340,23 @@ class _Rows:
         return self._people_of_rows
 
 
+def _hidden_since(session: Any, agreement_id: str) -> datetime:
+    """When the newest restriction began: what was worked out before may rest on rows that are not to be used."""
+    return max(item.began_at for item in rights.in_force(session, agreement_id))
+
+
 def _answers(
-    hub: Hub, session: Any, principal: Principal, agreement: Agreement, household_id: str
+    hub: Hub, session: Any, agreement: Agreement, household_id: str, since: datetime | None
 ) -> NeedsAnswers | None:
-    """The released answers of the families plugin, when the agreement names it."""
+    """The released answers of the families plugin, when the agreement names it; only of a run after `since`."""
     if _PLUGIN not in agreement.plugins:
         return None
     found = runs.latest_released(session, _PLUGIN, agreement.id)
     if found is None:
         return None
     run, result = found
+    if since is not None and (run.started_at is None or run.started_at < since):
+        return None
     terms = result.tables.get("households")
     if terms is None:
         return None

@@ -7,7 +7,7 @@ import structlog
 from hub.intake import store as intake
 from hub.runs import store as runs
 from hub.storage.leases import hold, let_go
-from hub.workflows import auditing, deciding, linking, running, shredding
+from hub.workflows import auditing, deciding, ending, linking, rights_tidying, running, shredding, signing_in
 from hub.workflows.hub import Hub
 
 __all__ = ["LEASE_SECONDS", "drain", "lead", "resign", "take_back", "tidy", "work_once"]
@@ -20,6 +20,7 @@ LEASE_SECONDS = 15.0
 def work_once(hub: Hub) -> bool:
     """Decide a delivery, or link people, or carry out a run; then seal the audit log. False when idle."""
     busy = deciding.decide_next(hub) or linking.link_if_needed(hub) or running.run_next(hub)
+    signing_in.note_refusals(hub)
     auditing.seal_log(hub)
     return busy
 
@@ -47,10 +48,13 @@ def take_back(hub: Hub, *, survived: bool = False) -> int:
 
 
 def tidy(hub: Hub) -> None:
-    """Once in a while: give up what nobody will finish."""
+    """Once in a while: give up what nobody will finish, end what is over."""
     deciding.give_up_uploads(hub)
     deciding.sweep(hub)
+    ending.expire_agreements(hub)
     shredding.tidy(hub)
+    signing_in.tidy(hub)
+    rights_tidying.tidy(hub)
 
 
 def lead(hub: Hub, holder: str) -> bool:

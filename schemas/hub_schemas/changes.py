@@ -129,6 +129,11 @@ def _whole(old: Contract, new: Contract) -> Iterator[Change]:
     if old.coverage_column != new.coverage_column:
         words = f"the column that says what is covered is {new.coverage_column or 'none'}"
         yield Change(None, words, "compatible")
+    if old.confidential_patient_information != new.confidential_patient_information:
+        marked = new.confidential_patient_information
+        words = f"its rows are {'' if marked else 'no longer '}confidential patient information"
+        # Without the mark the national data opt-out is no longer applied: somebody else has to agree to that.
+        yield Change(None, words, "compatible" if marked else "breaking", True)
     if any(getattr(old, name) != getattr(new, name) for name in _WORDS):
         yield Change(None, "its title, description or status", "words")
 
@@ -197,6 +202,9 @@ def _column(old: Column, new: Column) -> Iterator[Change]:
         yield from _bound(old, new, field)
     if old.linkage_role != new.linkage_role:
         yield Change(old.name, f"its role in linking is {new.linkage_role or 'none'}", "compatible", True)
+    if old.about_others != new.about_others:
+        words = f"is {'' if new.about_others else 'not '}about others than the row's person"
+        yield Change(old.name, words, "compatible", True)
     if (old.title, old.description, old.examples) != (new.title, new.description, new.examples):
         yield Change(old.name, "its title, description or examples", "words")
 

@@ -39,6 +39,7 @@ class Contract:
     unique_together: tuple[tuple[str, ...], ...] = ()
     tags: tuple[str, ...] = ()
     coverage_column: str | None = None
+    confidential_patient_information: bool = False
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -328,6 +328,8 @@ def _column_custom(column: Column) -> list[dict[str, Any]]:
     if column.references:
         value = {"dataset": column.references.dataset, "column": column.references.column}
         found.append({"property": "references", "value": value})
+    if column.about_others:
+        found.append({"property": "aboutOthers", "value": True})
     return found
 
 
@@ -337,6 +339,8 @@ def _custom(contract: Contract) -> list[dict[str, Any]]:
         found.append({"property": "unexpectedColumns", "value": contract.unexpected_columns})
     if contract.coverage_column is not None:
         found.append({"property": "coverageColumn", "value": contract.coverage_column})
+    if contract.confidential_patient_information:
+        found.append({"property": "confidentialPatientInformation", "value": True})
     return found + [_rule(rule) for rule in contract.rules]
 
 

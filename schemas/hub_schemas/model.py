@@ -68,7 +68,7 @@ class Column:
     `name` is the canonical name; `source_name` the header in the source (may be the empty string).
     `minimum` and `maximum` hold typed values (numbers, dates or aware UTC timestamps), the `exclusive_*`
     ones likewise. `formats` are the accepted layouts of dates and timestamps (see `layouts.py`), tried in
-    order.
+    order. `about_others`: the column says something about somebody else than the person whose row it is.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Column:
     missing_values: tuple[str, ...] = ()
     references: Reference | None = None
     examples: tuple[str, ...] = ()
+    about_others: bool = False
 
     @property
     def is_personal(self) -> bool:

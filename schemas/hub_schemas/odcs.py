@@ -60,6 +60,7 @@ CUSTOM: Final = frozenset(
         "notBefore",
         "notMoreThan",
         "requiredWhen",
+        "confidentialPatientInformation",
     }
 )
 _MAX_COLUMNS: Final = 1000
@@ -135,6 +136,7 @@ def _contract(root: Node, text: str) -> Contract | None:
         unique_together=together.unique_together,
         tags=root.texts("tags"),
         coverage_column=custom.coverage_column(columns),
+        confidential_patient_information=custom.confidential,
     )
 
 
@@ -195,6 +197,7 @@ class _Custom:
         self.refusal_threshold = 0.1
         self.unexpected_columns: Literal["ignore", "fault"] = "ignore"
         self.missing_values: tuple[str, ...] = ()
+        self.confidential = False
         for entry, name, value in self.entries:
             if name == "refusalThreshold":
                 if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -208,6 +211,11 @@ class _Custom:
                     self.unexpected_columns = value
             elif name == "missingValues":
                 self.missing_values += entry.texts("value")
+            elif name == "confidentialPatientInformation":
+                if not isinstance(value, bool):
+                    entry.wrong("value", "must be true or false")
+                else:
+                    self.confidential = value
 
     def coverage_column(self, columns: dict[str, Column]) -> str | None:
         """The date or timestamp column whose range says which period a dataset covers."""

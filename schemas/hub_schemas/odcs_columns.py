@@ -38,7 +38,9 @@ _KNOWN: Final = frozenset(
         "criticalDataElement", "relationships", "quality", "items", "properties",
     ]
 )  # fmt: skip
-CUSTOM: Final = frozenset({"identifier", "linkageRole", "format", "missingValues", "references"})
+CUSTOM: Final = frozenset(
+    {"identifier", "linkageRole", "format", "missingValues", "references", "aboutOthers"}
+)
 _TYPES: Final = get_args(Type)
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OPTIONS: Final[dict[str, frozenset[str]]] = {
@@ -162,6 +164,11 @@ def _with_custom(node: Node, column: Column) -> Column:
             column = replace(column, formats=_formats(entry, column, value))
         elif name == "missingValues":
             column = replace(column, missing_values=column.missing_values + entry.texts("value"))
+        elif name == "aboutOthers":
+            if not isinstance(value, bool):
+                entry.wrong("value", "must be true or false")
+            else:
+                column = replace(column, about_others=value)
         else:
             reference = entry.node("value")
             column = replace(

@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 AXE = HERE / "vendor" / "axe.min.js"
 ASSETS = HERE.parents[1] / "hub" / "web" / "static" / "govuk" / "govuk-frontend.min.css"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: How large a window is unless a test says otherwise.
+ROOM = {"width": 1100, "height": 900}
 FLAGS = (
     "--no-sandbox",  # the tests run as root in containers; they open nothing but our own pages
     "--disable-gpu",
@@ -83,10 +85,10 @@ def axe() -> str:
     return AXE.read_text("utf-8")
 
 
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    """A fresh tab of a window of its own, 1100 wide, that fails the test when something goes wrong in it."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
+@contextmanager
+def _watched(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """A tab of a window of its own, 1100 wide, and the list of what goes wrong in it."""
+    context = browser.new_context(viewport=ROOM)
     page = context.new_page()
     problems: list[str] = []
     page.on(
@@ -105,6 +107,30 @@ def tab(browser: Browser) -> Iterator[Page]:
             else problems.append(f"asked for {request.url}")
         ),
     )
-    yield page
+    yield page, problems
     context.close()
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A fresh tab that fails the test when something goes wrong in it."""
+    with _watched(browser) as (page, problems):
+        yield page
+    assert problems == []
+
+
+@pytest.fixture(scope="module")
+def _kept_tab(browser: Browser, axe: str) -> Iterator[tuple[Page, list[str]]]:
+    with _watched(browser) as kept:
+        kept[0].add_init_script(axe)  # sent once, not with every page
+        yield kept
+
+
+@pytest.fixture
+def same_tab(_kept_tab: tuple[Page, list[str]]) -> Iterator[Page]:
+    """As `tab`, one for all tests of a module: for those that only open a page and look."""
+    page, problems = _kept_tab
+    problems.clear()
+    page.set_viewport_size(ROOM)
+    yield page
     assert problems == []

@@ -13,6 +13,9 @@ from typing import Any
 from flask import Flask, abort, redirect, url_for
 from flask_wtf import CSRFProtect
 
+from browser import sample_accounts
+from browser.sample_accounts import ACCOUNTS
+from browser.sample_catalogue import CATALOGUE
 from browser.sample_reports import HOSTILE_REPORT, REPORT
 from browser.samples import (
     ACCESS,
@@ -34,6 +37,7 @@ from browser.samples import (
     PLUGIN,
     PROPOSALS,
     PUBLICATIONS,
+    REGISTRATIONS,
     RESULT,
     RUNS,
     TODAY,
@@ -52,12 +56,13 @@ from hub.web.forms import (
     ContractDecisionForm,
     DecisionForm,
     MendForm,
+    RegistrationForm,
     ReidentifyForm,
     SearchForm,
     SendForm,
-    SignInForm,
     UploadForm,
 )
+from hub.web.forms_audit import AuditFilter
 from hub.web.rendering import install, render
 from hub.web.reports import view_report
 from hub.workflows.cataloguing import ContractLine
@@ -67,6 +72,13 @@ from hub_schemas.pages import describe
 from hub_sdk import Report
 
 # ---- the pages ------------------------------------------------------------
+
+
+def registration_with_errors() -> pages.RegistrationPage:
+    """Nothing was chosen, about one's own registration, with keys at an address."""
+    form = RegistrationForm(formdata=None, meta={"csrf": False})
+    form.validate()
+    return pages.RegistrationPage(item=REGISTRATIONS[2], form=form)
 
 
 def proposal_with_errors() -> pages.DatasetPage:
@@ -109,13 +121,6 @@ def upload_check(findings: Findings | None) -> pages.UploadCheckPage:
     )
 
 
-def sign_in_with_errors() -> pages.SignInPage:
-    """Nothing was entered."""
-    form = SignInForm(formdata=None, meta={"csrf": False})
-    form.validate()
-    return pages.SignInPage(form=form)
-
-
 def search(**data: Any) -> SearchForm:
     """The search form with two purposes."""
     return SearchForm(formdata=None, data=data).offer(
@@ -136,6 +141,15 @@ def search_with_errors() -> pages.SearchPage:
     )
     form.validate()
     return pages.SearchPage(form=form)
+
+
+def audit_filter(**day: str) -> AuditFilter:
+    """The audit log's filter, perhaps with a day that is none."""
+    from werkzeug.datastructures import MultiDict
+
+    form = AuditFilter(formdata=MultiDict({f"day-{part}": text for part, text in day.items()}))
+    form.validate()
+    return form
 
 
 def result(report: Report, **more: Any) -> pages.ResultPage:
@@ -182,15 +196,7 @@ HOME = pages.HomePage(
 GALLERY: dict[str, Callable[[], pages.Page]] = {
     "home": lambda: HOME,
     "home-empty": pages.HomePage,
-    "sign_in": lambda: pages.SignInPage(form=SignInForm(formdata=None)),
-    "sign_in-errors": sign_in_with_errors,
-    "account": lambda: pages.AccountPage(
-        name="Sam Key",
-        organisation="Children's Services",
-        roles=("service user",),
-        permissions=("read the catalogue", "search people and read households"),
-        session_minutes=30,
-    ),
+    **ACCOUNTS,
     "datasets": lambda: pages.DatasetsPage(
         datasets=(
             pages.DatasetLine(
@@ -208,6 +214,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         )
     ),
     "datasets-empty": lambda: pages.DatasetsPage(datasets=()),
+    **CATALOGUE,
     "deliveries": lambda: pages.DeliveriesPage(deliveries=DELIVERIES, older="place"),
     "deliveries-empty": lambda: pages.DeliveriesPage(deliveries=()),
     "dataset": lambda: pages.DatasetPage(
@@ -363,6 +370,15 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
     "household-bare": lambda: pages.HouseholdPage(
         view=HouseholdView("h2", MEMBERS[2:]), access=replace(ACCESS, entry=None), on=TODAY
     ),
+    "registrations": lambda: pages.RegistrationsPage(waiting=REGISTRATIONS),
+    "registrations-empty": lambda: pages.RegistrationsPage(
+        waiting=(),
+        problem="There are fewer than two operators, so nobody can approve what the other registers.",
+    ),
+    "registration": lambda: pages.RegistrationPage(
+        item=REGISTRATIONS[1], form=RegistrationForm(formdata=None)
+    ),
+    "registration-hostile": registration_with_errors,
     "plugins": lambda: pages.PluginsPage(
         plugins=(
             pages.PluginLine(PLUGIN, UPCOMING[:1], RUNS[0]),
@@ -481,6 +497,11 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         verification=Verification(1250, 1250, 14),
         verified_at=NOW,
         older=1200,
+        public=True,
+        form=audit_filter(),
+    ),
+    "audit-errors": lambda: pages.AuditPage(
+        entries=(), actor="person:u1", who=HOSTILE, form=audit_filter(day="31", month="2"), action="run.started"
     ),
     "audit-broken": lambda: pages.AuditPage(
         entries=(), verification=Verification(3, 3, 1, ["Entry 2 was changed after it was written."])
@@ -488,6 +509,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
     "cookies": lambda: pages.TextPage(
         name="cookies", cookies=(("hub_state", "Keeps you signed in", "30 minutes after your last activity"),)
     ),
+    **RIGHTS,
     "privacy": lambda: pages.TextPage(name="privacy", contact="dpo@wexbourne.example"),
     "accessibility": lambda: pages.TextPage(name="accessibility"),
     **{
@@ -498,7 +520,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
 }
 
 #: Pages that are seen before signing in.
-PUBLIC = frozenset({"sign_in", "sign_in-errors", "error-401"})
+PUBLIC = sample_accounts.PUBLIC | sample_rights.PUBLIC | {"error-401"}
 
 
 def create_gallery() -> Flask:

@@ -19,6 +19,7 @@ from hub.runs.store import Plugin, Result, Run, Schedule
 from hub.web import pages
 from hub.web.pages.publishing import FaultLine
 from hub.web.reports import view_table
+from hub.workflows.registering import Waiting
 from hub_schemas import library
 from hub_schemas.changes import Change
 
@@ -416,3 +417,20 @@ ENTRIES = tuple(
         ]
     )
 )
+
+REGISTRATIONS = (
+    Waiting(
+        "organisation", "wexbourne-housing", "Wexbourne Housing", "wexbourne-housing", (), (), "",
+        "Olga Petrenko, The hub itself", "", NOW, False,
+    ),
+    Waiting(
+        "client", "cli_01kb2c3d4e5f", "Night export", "wexbourne-schools", ("connector",),
+        ("0123 4567 89ab cdef 0123 4567 89ab cdef",), "", "Itself, with a one-time code", "Otto Marsh, The hub itself", NOW,
+        False,
+    ),
+    Waiting(
+        "client", "cli_01kb2c3d4e60", HOSTILE, "nhs-wexbourne", ("connector", "analyst"),
+        ("0123 4567 89ab cdef 0123 4567 89ab cdef", "fedc ba98 7654 3210 fedc ba98 7654 3210"),
+        "https://keys.example.nhs.uk/" + "very-long-" * 12 + "jwks.json", HOSTILE, "", NOW, True,
+    ),
+)  # fmt: skip

@@ -125,7 +125,7 @@ def test_an_auditor_checks_the_log_and_picks_out_one_kind_of_act(site, tab, axe)
     tab.get_by_role("button", name="Check the whole log now").click()
     assert "The log holds" in tab.locator("main").inner_text()
     look(tab, axe)
-    tab.get_by_label("Show").select_option("Put an agreement into force")
+    tab.get_by_label("Act", exact=True).select_option("Put an agreement into force")
     tab.get_by_role("button", name="Show these").click()
     acts = tab.locator("table tbody strong").all_inner_texts()
     assert set(acts) == {"Put an agreement into force"}

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from hub.app import create_app
-from hub.identity import store as identities
+from hub.identity import people
 from hub.workflows import contracting
 from hub.workflows.work import drain
 from support.hubs import PASSWORD, make_hub, migrate, principal_of
@@ -20,9 +20,7 @@ def hub(tmp_path):
     made = make_hub(tmp_path / "hub", url)
     who = principal_of(made, "council", "connector", kind="client")
     with made.database.write() as session:
-        identities.add_user(
-            session, "stella", "Stella Marsh", who.organisation_id, ["data steward"], PASSWORD
-        )
+        people.add_user(session, "stella", "Stella Marsh", who.organisation_id, ["data steward"], PASSWORD)
     contracting.put_dataset(made, who, CONTRACT.id, CONTRACT.text)
     yield made
     made.database.close()

@@ -105,7 +105,7 @@ def test_what_the_hub_refuses_is_one_line(folder: Path, tmp_path: Path) -> None:
     )
     assert "no plugin" in _refused("runs", "start", "x", "--agreement", "y", "--org", "police", folder=folder)
     assert "not right" in _refused(
-        "agreements", "activate", "x", "--as", "anna", folder=folder, HUB_PASSWORD="wrong"
+        "agreements", "approve", "x", "--as", "anna", folder=folder, HUB_PASSWORD="wrong"
     )
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff\xfe")
     (tmp_path / "empty.yaml").write_text("id: x\n")
@@ -134,7 +134,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_without_its_text(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("Ermintrude Canary")
 
-    monkeypatch.setattr("hub.workflows.enrolling.list_users", broken)
+    monkeypatch.setattr("hub.workflows.accounts.list_users", broken)
     said = _refused("users", "list", folder=folder)
     assert "RuntimeError at" in said and "Canary" not in said
 
@@ -230,7 +230,7 @@ def test_doctor_looks_at_every_part_and_says_what_to_do(folder: Path) -> None:
     assert result.exit_code == 1, "without a sandbox the hub is not well"
     assert "Traceback" not in result.output
     states = {line[:11].strip(): line[12:].strip() for line in result.stdout.splitlines() if line[0] != " "}
-    assert list(states) == ["database", "objects", "keyring", "audit log", "sandbox"]
+    assert list(states) == ["database", "objects", "keyring", "audit log", "approvals", "sandbox"]
     assert [name for name, state in states.items() if not state.startswith("ok ")] == ["sandbox"]
     assert "HUB_PLUGIN_PYTHON" in states["sandbox"]
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from hub.__main__ import main
 from hub.app import create_app
+from hub.identity import people
 from hub.identity import store as identities
 from hub_schemas import Contract, library
 from support.callers import client_of
@@ -34,7 +35,7 @@ def staged(tmp_path: Any) -> Iterator[Staged]:
         council = identities.add_organisation(session, "council", "Wexbourne Council")
         police = identities.find_organisation(session, "police")
         for name, home in (("cora", council), ("pat", police)):
-            identities.add_user(session, name, f"Nobody {name.title()}", home.id, ["data steward"], PASSWORD)
+            people.add_user(session, name, f"Nobody {name.title()}", home.id, ["data steward"], PASSWORD)
     agree(made.hub, SHARED.replace("organisations: [police]", "organisations: [council]"))
     yield made
     made.hub.database.close()
@@ -161,7 +162,7 @@ def lived_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClie
     hub = make_hub(folder / "hub", url)
     with hub.database.write() as session:
         home = identities.find_organisation(session, "hub")
-        identities.add_user(session, "reader", "Nobody Reader", home.id, ["analyst"], PASSWORD)
+        people.add_user(session, "reader", "Nobody Reader", home.id, ["analyst"], PASSWORD)
     client = create_app(hub.settings, hub).test_client()
     sign_in(client, "reader")
     yield client

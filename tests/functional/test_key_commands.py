@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from hub.__main__ import main
 from hub.app import open_hub
 from hub.config import load_settings
+from hub.identity import people
 from hub.identity import store as identities
 from support.hubs import PASSWORD
 from support.staged import CONTRACT, ROWS, stage
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     with hub.database.write() as session:
         home = identities.find_organisation(session, "police")
         for name, role in (("anna", "operator"), ("theo", "data steward"), ("ravi", "analyst")):
-            identities.add_user(session, name, name.title(), home.id, [role], PASSWORD)
+            people.add_user(session, name, name.title(), home.id, [role], PASSWORD)
     hub.database.close()
     return made
 

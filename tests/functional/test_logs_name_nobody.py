@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from hub.app import create_app
-from hub.workflows import enrolling
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import library
 from support.callers import client_of
-from support.hubs import principal_of
+from support.hubs import principal_of, signed_in
 from support.logs import logged
 from support.sealing import Sender
 from support.staged import FakeSandbox
@@ -93,7 +92,7 @@ def _everything(sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         "password": PASSWORD,
     }
     assert api.post("/api/v1/users", json=new, headers=headers).status_code == 201
-    enrolling.sign_in(hub, "wilhelmina", PASSWORD)
+    signed_in(hub, "wilhelmina", PASSWORD)
     for address in (
         "/api/v1/runs/Ermintrude",
         "/Canaryfeather?q=LS1+4AP",

@@ -235,7 +235,7 @@ def test_a_token_is_good_for_this_hub_and_its_time_only(door: FlaskClient, clien
     now = int(time.time())
     good = {
         "iss": hub.tokens.url, "aud": f"{hub.tokens.url}/api", "sub": client.id, "client_id": client.id, "iat": now,
-        "exp": now + 60, "jti": "x",
+        "exp": now + 60, "jti": "x", "scope": "runs:read",
     }  # fmt: skip
 
     def status(header: dict[str, Any], **changes: Any) -> int:

@@ -13,15 +13,16 @@ from werkzeug.test import TestResponse
 
 from hub.app import create_app
 from hub.audit import log as audit
+from hub.identity import people
 from hub.identity import store as identities
 from hub.intake.states import DeliveryState
 from hub.policy.agreement import AgreementState
 from hub.runs import store as runs
 from hub.runs.states import ResultState, RunState
 from hub.web import words
-from hub.workflows import enrolling, running
+from hub.workflows import running
 from hub.workflows.work import drain
-from support.hubs import PASSWORD
+from support.hubs import PASSWORD, signed_in
 from support.lived_in import LivedIn, lived_in_hub, open_first, search, sign_in, token_of
 
 
@@ -226,7 +227,7 @@ def test_a_decision_needs_a_reason(lived: LivedIn, as_user: Callable[[str], Flas
 
 def _another_result(lived: LivedIn, username: str) -> str:
     """A held result of a run that a person asked for."""
-    _, person = enrolling.sign_in(lived.hub, username, PASSWORD)
+    _, person = signed_in(lived.hub, username, PASSWORD)
     run = running.request_run(lived.hub, person, "families", "early-help", "housing", {})
     drain(lived.hub)
     with lived.hub.database.read() as session:
@@ -265,7 +266,7 @@ def test_nobody_decides_about_the_result_of_a_run_they_asked_for(
 ) -> None:
     with lived.hub.database.write() as session:
         home = identities.find_organisation(session, "housing")
-        identities.add_user(session, "both", "Both", home.id, ["analyst", "output checker"], PASSWORD)
+        people.add_user(session, "both", "Both", home.id, ["analyst", "output checker"], PASSWORD)
     result, client = _another_result(lived, "both"), as_user("both")
     page = client.get(f"/results/{result}")
     assert "You asked for this run, so somebody else decides about its result." in _main(page)
@@ -305,7 +306,7 @@ def test_a_run_shows_its_inputs_as_versions_its_parameters_and_its_plugins_diges
 def test_a_run_that_is_under_way_says_how_far_it_is(
     lived: LivedIn, as_user: Callable[[str], FlaskClient]
 ) -> None:
-    _, person = enrolling.sign_in(lived.hub, "analyst", PASSWORD)
+    _, person = signed_in(lived.hub, "analyst", PASSWORD)
     run = running.request_run(lived.hub, person, "families", "early-help", "housing", {})
     client = as_user("analyst")
     assert "Waiting for its turn." in _main(client.get(f"/runs/{run.id}"))
@@ -350,7 +351,7 @@ def test_an_auditor_reads_who_did_what_and_why_and_that_is_written_down_too(
     client = as_user("auditor")
     page = client.get("/audit?action=household.read")
     assert (
-        "Nobody Service-User, housing Opened a household Reason: A visit to the family in case 99"
+        "Nobody Service-User, housing (show only their acts) Opened a household Reason: A visit to the family in case 99"
         in _main(page)
     )
     assert "Searched for people" not in re.sub(r"<option.*?</option>", "", page.text)

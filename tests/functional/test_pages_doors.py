@@ -15,14 +15,50 @@ from hub.errors import HubError
 from hub.policy.roles import PERSON_ROLES, may
 from hub.web.routes import NAVIGATION, ROUTES, Route
 from hub.web.sessions import COOKIE
-from hub.workflows import enrolling
+from hub.workflows import enrolling, signing_in
 from support.hubs import PASSWORD
 from support.lived_in import LivedIn, lived_in_hub, sign_in, token_of
 
 #: Pages for everybody; whoever adds one has to say so here.
-PUBLIC = {"sign_in", "cookies", "privacy", "accessibility"}
+PUBLIC = {
+    "sign_in",
+    "sign_in_code",
+    "sign_in_set_up",
+    "sign_in_one_time",
+    "provider_begin",
+    "provider_back",
+    "signed_out",
+    "cookies",
+    "privacy",
+    "accessibility",
+    "your_rights",
+    "my_data",
+    "my_data_ask",
+    "my_data_copy",
+    "my_data_close",
+}
 #: Pages for everybody who is signed in, whatever their roles.
-FOR_ALL = {"sign_out", "account", "home"}
+FOR_ALL = {
+    "sign_out",
+    "account",
+    "account_password",
+    "account_factor",
+    "account_recovery",
+    "account_sessions",
+    "home",
+}
+#: Pages about a request, a correction or a person that the hub of these tests does not have.
+_NOT_THERE = {
+    "request_question",
+    "request_check",
+    "registration",
+    "rights_person",
+    "rights_request",
+    "rights_copy",
+    "rights_rows",
+    "correction",
+    "objection",
+}
 CLOSED = [route for route in ROUTES if route.name not in PUBLIC]
 
 
@@ -100,8 +136,11 @@ def test_a_page_opens_with_its_permission_and_says_what_is_missing_without(
         if route.needs is None or may({role}, route.needs):
             # The staged delivery is another organisation's; the handle is nobody's; nothing was searched for yet.
             others = {"delivery", "delivery_faults", "upload", "upload_check", "mend", "rows_at_fault"}
-            unseen = {"household"} | (others if role == "data steward" else set())
-            expected = 404 if route.name in unseen else 302 if route.name == "found" else 200
+            unseen = _NOT_THERE | {"household"} | (others if role == "data steward" else set())
+            moved = {"found": 302, "agreement_review": 303, "agreement_sign": 303}
+            expected = 404 if route.name in unseen else moved.get(route.name, 200)
+            if route.name in ("describe", "visibility"):
+                expected = 403  # a listed dataset of another organisation: seen, and not theirs to describe
             assert answer.status_code == expected, (role, route.name)
         else:
             assert answer.status_code == 403, (role, route.name)
@@ -180,7 +219,7 @@ def test_each_signing_in_gives_a_new_token_and_ends_the_session_before(
     )
     assert answer.status_code == 303
     assert client.get_cookie(COOKIE).value != first  # type: ignore[union-attr]
-    assert enrolling.session_of(lived.hub, first) is None
+    assert signing_in.session_of(lived.hub, first) is None
     assert "Nobody Auditor" in client.get("/account").text
 
 
@@ -199,12 +238,12 @@ def test_a_session_ends_by_itself(
     client: FlaskClient, lived: LivedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(client, "analyst")
-    from hub.identity import store
+    from hub.identity import sessions
 
-    now, minutes = store.utc_now(), lived.hub.settings.session_minutes
-    monkeypatch.setattr(store, "utc_now", lambda: now + timedelta(minutes=minutes - 1))
+    now, minutes = sessions.utc_now(), lived.hub.settings.session_minutes
+    monkeypatch.setattr(sessions, "utc_now", lambda: now + timedelta(minutes=minutes - 1))
     assert client.get("/account").status_code == 200
-    monkeypatch.setattr(store, "utc_now", lambda: now + timedelta(minutes=2 * minutes))
+    monkeypatch.setattr(sessions, "utc_now", lambda: now + timedelta(minutes=2 * minutes))
     assert client.get("/account").status_code == 302
 
 

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from hub.app import create_app
 from hub.audit import log as audit
 from hub.audit.log import Entry
+from hub.identity import people
 from hub.web.handles import MINUTES, make_handle, open_handle
 from hub.workflows import agreeing
 from support.hubs import principal_of
@@ -164,9 +165,7 @@ def test_without_an_agreement_nobody_can_be_looked_for(app: Any, lived: LivedIn)
 
     with lived.hub.database.write() as session:
         home = identities.find_organisation(session, "police")
-        identities.add_user(
-            session, "constable", "Nobody", home.id, ["service user"], "correct-horse-battery"
-        )
+        people.add_user(session, "constable", "Nobody", home.id, ["service user"], "correct-horse-battery")
     client = app.test_client()
     sign_in(client, "constable")
     assert "No agreement in force lets your organisation read about single people." in _main(
@@ -277,9 +276,7 @@ def test_a_link_to_a_household_is_another_each_time_and_works_for_one_person_onl
 
     with lived.hub.database.write() as session:
         home = identities.find_organisation(session, "housing")
-        identities.add_user(
-            session, "colleague", "Nobody", home.id, ["service user"], "correct-horse-battery"
-        )
+        people.add_user(session, "colleague", "Nobody", home.id, ["service user"], "correct-horse-battery")
     sign_in(other, "colleague")
     before = len(_entries(lived, "household.read"))
     answer = other.get(first[0])

@@ -1,10 +1,14 @@
 """Schedules run when they should, once, on whichever process leads; APScheduler's jobs live in the hub's database."""
 
+import json
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +17,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from hub.errors import Conflict
+from hub.runs import lists as run_lists
 from hub.runs import store as runs
 from hub.runs.states import RunState
 from hub.runs.store import Run, Schedule
@@ -77,7 +82,7 @@ def _schedule(staged: Staged, cron: str = "0 6 * * MON", *, start_now: bool = Fa
 
 def _runs(staged: Staged) -> list[Run]:
     with staged.hub.database.read() as session:
-        return runs.list_runs(session)
+        return [run for run, _ in run_lists.runs(session, under=None)]
 
 
 def _job(leader: Leader, schedule: Schedule) -> Any:
@@ -108,7 +113,7 @@ def test_a_paused_schedule_queues_nothing_until_it_is_resumed(staged: Staged) ->
     assert scheduling.trigger(staged.hub, schedule.id) is not None
 
 
-def test_a_schedule_whose_agreement_ended_queues_nothing_and_the_log_says_why(staged: Staged) -> None:
+def test_a_schedule_whose_agreement_ended_is_paused_queues_nothing_and_the_log_says_why(staged: Staged) -> None:
     from hub.audit import log as audit
 
     schedule = _schedule(staged)
@@ -116,8 +121,9 @@ def test_a_schedule_whose_agreement_ended_queues_nothing_and_the_log_says_why(st
     assert scheduling.trigger(staged.hub, schedule.id) is None
     with staged.hub.database.read() as session:
         (entry,) = audit.recent(session, limit=1)
-    assert (entry.action, entry.content["target"]) == ("schedule.not-run", schedule.id)
-    assert "withdrawn" in entry.content["detail"]["why"]
+        assert not runs.get_schedule(session, schedule.id).enabled
+    assert (entry.action, entry.content["target"]) == ("agreement.withdrawn", "planning")
+    assert entry.content["detail"]["schedules_paused"] == [schedule.id]
 
 
 def test_setting_the_same_schedule_again_changes_its_times(staged: Staged) -> None:
@@ -138,7 +144,7 @@ def test_without_times_the_plugins_own_suggestion_holds(staged: Staged) -> None:
 def test_a_schedule_that_starts_now_runs_at_once_and_then_waits_for_its_time(
     twice: Staged, lead: Callable[[Hub], Leader]
 ) -> None:
-    """APScheduler's SQLAlchemy job store works on the hub's own engine, on either database."""
+    """APScheduler's jobs are kept through the hub's own engine, on either database."""
     schedule = _schedule(twice, start_now=True)
     leader = lead(twice.hub)
     (run,) = _until(lambda: [run for run in _runs(twice) if run.state is RunState.SUCCEEDED])
@@ -151,6 +157,42 @@ def test_a_schedule_that_starts_now_runs_at_once_and_then_waits_for_its_time(
         assert session.execute(text("SELECT id FROM scheduler_jobs")).scalars().all() == [schedule.id]
     time.sleep(0.3)
     assert len(_runs(twice)) == 1
+
+
+class _Bomb:
+    """What somebody would put into the table of jobs to have it run by the process that has the keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def _own_job(leader: Leader, schedule: Schedule) -> Any:
+    """The job once it is what the schedule says."""
+    job = _job(leader, schedule)
+    return job if job is not None and job.name.startswith("0 6") else None
+
+
+def test_what_others_write_into_the_table_of_jobs_is_never_run(
+    staged: Staged, lead: Callable[[Hub], Leader], tmp_path: Path
+) -> None:
+    schedule = _schedule(staged)
+    first = lead(staged.hub)
+    _until(lambda: _job(first, schedule))
+    first.stop()
+    bomb = pickle.dumps(_Bomb(tmp_path / "it-ran"))
+    foreign = json.dumps({"id": schedule.id, "stamp": "* * * * *|None", "next": None, "func": "os:abort"})
+    for state in (bomb, foreign.encode(), b"[]", b"null", b'{"id": 1, "stamp": "x", "next": "never"}'):
+        with staged.hub.database.write() as session:
+            session.execute(text("UPDATE scheduler_jobs SET job_state = :state"), {"state": state})
+        leader = lead(staged.hub)
+        job = _until(partial(_own_job, leader, schedule))
+        assert (job.func_ref, job.args[1]) == ("hub.scheduler.leader:fire", schedule.id)
+        leader.stop()
+    assert not (tmp_path / "it-ran").exists()
+    assert _runs(staged) == []
 
 
 def test_a_schedule_that_does_not_start_now_waits(staged: Staged, lead: Callable[[Hub], Leader]) -> None:

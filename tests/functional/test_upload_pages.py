@@ -15,11 +15,11 @@ from werkzeug.test import TestResponse
 
 from hub.app import create_app
 from hub.audit import log
-from hub.identity import store as identities
+from hub.identity import people
 from hub.intake.states import DeliveryState
 from hub.intake.store import Delivery
 from hub.web.views import publishing, uploading
-from hub.workflows import contracting, overview
+from hub.workflows import contracting, finding, overview
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from support.hubs import PASSWORD, make_hub, migrate, principal_of
@@ -39,7 +39,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     for slug in ("council", "police"):
         home = principal_of(made, slug, "connector", kind="client").organisation_id
         with made.database.write() as session:
-            identities.add_user(session, slug, f"Nobody {slug}", home, ["data steward"], PASSWORD)
+            people.add_user(session, slug, f"Nobody {slug}", home, ["data steward"], PASSWORD)
     yield made
     made.database.close()
 
@@ -54,7 +54,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def dataset(hub: Hub, request: pytest.FixtureRequest) -> str:
     """The address of a dataset of the council, for one test alone."""
-    name = f"tests.residents_{len(overview.datasets_page(hub, principal_of(hub, 'council', 'data steward')))}"
+    there = finding.find(hub, principal_of(hub, "council", "data steward"), limit=500).lines
+    name = f"tests.residents_{len(there)}"
     who = principal_of(hub, "council", "connector", kind="client")
     made = contracting.put_dataset(hub, who, name, CONTRACT.text.replace(CONTRACT.id, name))
     return f"/datasets/{made.dataset.id}"

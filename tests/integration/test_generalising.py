@@ -20,8 +20,10 @@ from hub.policy.agreement import AgreementState, load_agreement
 from hub.policy.decide import Asked, Grant, decide
 from hub.policy.generalise import KINDS, parse
 from hub.runs import store as runs
+from hub.storage.objects import ObjectStore
 from hub.vault.generalise import generalise
-from hub.workflows import agreeing, enrolling, reidentifying, releasing, running, viewing
+from hub.vault.geography import Areas
+from hub.workflows import accounts, agreeing, reidentifying, releasing, running, viewing
 from hub.workflows.hub import Hub
 from hub.workflows.looking import Purpose
 from hub.workflows.work import drain
@@ -186,49 +188,73 @@ _VALUES = {
     "year": st.dates(date(1, 1, 1)),
     "sector": st.from_regex(r"[A-Z]{1,2}[1-9][0-9A-Z]? ?[0-9][A-Z]{2}", fullmatch=True) | st.text(max_size=9),
     "district": st.from_regex(r"[A-Z]{1,2}[1-9][0-9A-Z]? ?[0-9][A-Z]{2}", fullmatch=True) | st.text(max_size=9),
+    "area": st.sampled_from(["LS1 4AP", "sw1a 1aa", "EH1 1YZ", "ZZ1 1ZZ", "E01011663x"]) | st.text(max_size=9),
     "band": st.integers(-(2**62), 2**62),
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def areas(tmp_path_factory: pytest.TempPathFactory) -> Areas:
+    """A table of a few postcodes."""
+    made = Areas(ObjectStore(str(tmp_path_factory.mktemp("areas"))), lambda: b"k" * 32)
+    made.put(
+        [
+            pa.table(
+                {"postcode": ["LS14AP", "SW1A1AA", "EH11YZ"], "area": ["E01011663", "E01004736", "S01008677"]}
+            )
+        ]
+    )
+    return made
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.data(), st.sampled_from(sorted(KINDS)))
-def test_no_value_leaves_a_coarse_column_as_it_was(data: st.DataObject, kind: str) -> None:
+@given(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
+def test_no_value_leaves_a_coarse_column_as_it_was(areas: Areas, data: st.DataObject, kind: str) -> None:
     item = parse("it", kind)
     values = data.draw(st.lists(st.none() | _VALUES[item.kind], min_size=1, max_size=30))
     kinds = {"date": pa.date32(), "string": pa.string(), "integer": pa.int64()}
     exact = pa.table({"it": pa.array(values, kinds[item.types[0]])})
-    column = generalise(exact, Grant("x.y", frozenset({"it"}), "a", "", (item,), DAY))["it"]
+    column = generalise(exact, Grant("x.y", frozenset({"it"}), "a", "", (item,), DAY), areas)["it"]
     assert column.type == pa.string()
     for before, after in zip(exact["it"].to_pylist(), column.to_pylist(), strict=True):
         if before is None:
             assert after is None
         elif after is not None:
             assert str(before) != after
-            assert len(after) < len(str(before)) or " to " in after or after == "90 and over"
-    again = generalise(exact, Grant("x.y", frozenset({"it"}), "a", "", (item,), DAY))["it"]
+            area = after in ("E01011663", "E01004736", "S01008677")
+            assert len(after) < len(str(before)) or " to " in after or after == "90 and over" or area
+    again = generalise(exact, Grant("x.y", frozenset({"it"}), "a", "", (item,), DAY), areas)["it"]
     assert again.equals(column)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.dates(date(1925, 1, 1), DAY), st.sampled_from([5, 10]), st.integers(0, 3000))
-def test_an_age_band_is_that_of_the_day_in_question(born: date, width: int, later: int) -> None:
+@given(born=st.dates(date(1925, 1, 1), DAY), width=st.sampled_from([5, 10]), later=st.integers(0, 3000))
+def test_an_age_band_is_that_of_the_day_in_question(areas: Areas, born: date, width: int, later: int) -> None:
     on = DAY + timedelta(later)
     age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
     table = pa.table({"it": pa.array([born])})
     band = generalise(
-        table, Grant("x.y", frozenset({"it"}), "a", "", (parse("it", f"age band {width}"),), on)
+        table, Grant("x.y", frozenset({"it"}), "a", "", (parse("it", f"age band {width}"),), on), areas
     )
     low = age // width * width
     assert band["it"][0].as_py() == ("90 and over" if age >= 90 else f"{low} to {low + width - 1}")
 
 
-def test_a_type_that_has_no_such_form_gives_nothing() -> None:
+def test_a_type_that_has_no_such_form_gives_nothing(areas: Areas) -> None:
     table = pa.table({"it": ["1986-03-01"]})
     with pytest.raises(Conflict, match="cannot be given so"):
-        generalise(table, Grant("x.y", frozenset({"it"}), "a", "", (parse("it", "age band 5"),), DAY))
+        generalise(table, Grant("x.y", frozenset({"it"}), "a", "", (parse("it", "age band 5"),), DAY), areas)
     with pytest.raises(Conflict, match="cannot be given so"):  # nobody said on which day
         generalise(
-            pa.table({"it": [DAY]}), Grant("x.y", frozenset({"it"}), "a", "", (parse("it", "age band 5"),))
+            pa.table({"it": [DAY]}),
+            Grant("x.y", frozenset({"it"}), "a", "", (parse("it", "age band 5"),)),
+            areas,
+        )
+    with pytest.raises(Conflict, match="cannot be given so"):
+        generalise(
+            pa.table({"it": [5]}),
+            Grant("x.y", frozenset({"it"}), "a", "", (parse("it", "area"),), DAY),
+            areas,
         )
 
 
@@ -386,7 +412,7 @@ def test_the_page_and_the_command_show_the_person_and_keep_the_address_empty(
         if row["date_of_birth"] == "90 and over"
     )
     operator = principal_of(hub, "hub", "operator")
-    enrolling.add_user(hub, operator, "sam", "Sam", "police", ["service user"], PASSWORD)
+    accounts.add_user(hub, operator, "sam", "Sam", "police", ["service user"], PASSWORD)
     client = create_app(hub.settings, hub).test_client()
     client.post(
         "/sign-in",

@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect, text, update
 
 from hub.errors import Conflict, HubError, Invalid, NotFound, Unauthorised
+from hub.identity import people
 from hub.identity import store as identities
 from hub.identity.tables import EnrolmentRow, SessionRow
 from hub.storage.database import utc_now
-from hub.workflows import enrolling
+from hub.workflows import accounts, enrolling, signing_in
 from hub.workflows.hub import Hub
-from support.hubs import PASSWORD, principal_of
+from hub.workflows.signing_in import Caller
+from support.hubs import PASSWORD, principal_of, signed_in
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def _everything(hub: Hub) -> str:
 
 def _person(hub: Hub, home: str, username: str = "sam", roles: tuple[str, ...] = ("analyst",)) -> str:
     with hub.database.write() as session:
-        return identities.add_user(session, username, "Sam Sample", home, roles, PASSWORD)
+        return people.add_user(session, username, "Sam Sample", home, roles, PASSWORD)
 
 
 # ---- organisations
@@ -100,11 +102,11 @@ def test_the_same_password_twice_is_kept_differently(sqlite_hub: Hub) -> None:
 def test_people_sign_in_whatever_the_capitals_of_their_name(hub: Hub, home: str) -> None:
     user = _person(hub, home, "Sam.Sample")
     for name in ("Sam.Sample", "sam.sample", "SAM.SAMPLE"):
-        token, principal = enrolling.sign_in(hub, name, PASSWORD)
+        token, principal = signed_in(hub, name)
         assert (principal.id, principal.roles) == (user, {"analyst"})
-        assert enrolling.session_of(hub, token) == principal
+        assert signing_in.session_of(hub, token) == principal
     with hub.database.write() as session, pytest.raises(Conflict, match="already"):
-        identities.add_user(session, "SAM.sample", "x", home, ["analyst"], PASSWORD)
+        people.add_user(session, "SAM.sample", "x", home, ["analyst"], PASSWORD)
 
 
 def test_every_cause_of_a_refusal_looks_the_same(hub: Hub, home: str) -> None:
@@ -112,14 +114,14 @@ def test_every_cause_of_a_refusal_looks_the_same(hub: Hub, home: str) -> None:
     causes = [("sam", "wrong"), ("sam", ""), ("sam", PASSWORD + "x"), ("sam", PASSWORD.upper()), ("nobody", PASSWORD),
               ("", ""), ("sam ", PASSWORD), ("s%", PASSWORD), ("x" * 10_000, "y" * 10_000)]  # fmt: skip
     said = set()
-    for username, password in causes:
+    for place, (username, password) in enumerate(causes):
         with pytest.raises(Unauthorised) as refused:
-            enrolling.sign_in(hub, username, password)
+            signing_in.sign_in(hub, username, password, Caller(f"192.0.2.{place}"))
         said.add(refused.value.detail)
     with hub.database.write() as session:
         session.execute(text("UPDATE users SET active = :no WHERE id = :id"), {"no": False, "id": user})
     with pytest.raises(Unauthorised) as refused:
-        enrolling.sign_in(hub, "sam", PASSWORD)
+        signing_in.sign_in(hub, "sam", PASSWORD)
     assert said == {refused.value.detail}
 
 
@@ -131,7 +133,7 @@ def test_an_account_that_is_not_there_costs_as_much_as_one_that_is(
 
     _person(sqlite_hub, principal_of(sqlite_hub, "police").organisation_id)
     compared: list[str] = []
-    genuine = identities._hasher()
+    genuine = people._hasher()
 
     class Spy:
         def verify(self, kept: str, password: str) -> bool:
@@ -141,10 +143,10 @@ def test_an_account_that_is_not_there_costs_as_much_as_one_that_is(
         def hash(self, password: str) -> str:
             return str(genuine.hash(password))
 
-    monkeypatch.setattr(identities, "_hasher", Spy)
+    monkeypatch.setattr(people, "_hasher", Spy)
     for username in ("sam", "nobody", "", "SAM"):
         with pytest.raises(Unauthorised):
-            enrolling.sign_in(sqlite_hub, username, "wrong")
+            signing_in.sign_in(sqlite_hub, username, "wrong")
     assert len(compared) == 4, "one comparison each"
     assert len({str(extract_parameters(kept)) for kept in compared}) == 1
 
@@ -153,7 +155,7 @@ def test_an_account_that_is_not_there_costs_as_much_as_one_that_is(
 def test_passwords_have_a_length(sqlite_hub: Hub, password: str) -> None:
     home = principal_of(sqlite_hub, "police").organisation_id
     with sqlite_hub.database.write() as session, pytest.raises(Invalid, match="12 to 500"):
-        identities.add_user(session, "sam", "x", home, ["analyst"], password)
+        people.add_user(session, "sam", "x", home, ["analyst"], password)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +164,12 @@ def test_passwords_have_a_length(sqlite_hub: Hub, password: str) -> None:
 def test_usernames_are_plain(sqlite_hub: Hub, username: str) -> None:
     home = principal_of(sqlite_hub, "police").organisation_id
     with sqlite_hub.database.write() as session, pytest.raises(Invalid, match="username"):
-        identities.add_user(session, username, "x", home, ["analyst"], PASSWORD)
+        people.add_user(session, username, "x", home, ["analyst"], PASSWORD)
 
 
 def test_an_account_belongs_to_an_organisation_that_is_there(hub: Hub) -> None:
     with hub.database.write() as session, pytest.raises(NotFound):
-        identities.add_user(session, "sam", "x", "org_none", ["analyst"], PASSWORD)
+        people.add_user(session, "sam", "x", "org_none", ["analyst"], PASSWORD)
 
 
 # ---- sessions
@@ -175,17 +177,17 @@ def test_an_account_belongs_to_an_organisation_that_is_there(hub: Hub) -> None:
 
 def test_a_session_is_kept_as_a_hash_and_ends_with_signing_out(hub: Hub, home: str) -> None:
     _person(hub, home)
-    token, principal = enrolling.sign_in(hub, "sam", PASSWORD)
+    token, principal = signed_in(hub, "sam")
     assert len(token) >= 43, "256 random bits"
     assert token not in _everything(hub)
-    assert enrolling.session_of(hub, token) == principal
-    enrolling.sign_out(hub, principal, token)
-    assert enrolling.session_of(hub, token) is None
+    assert signing_in.session_of(hub, token) == principal
+    signing_in.sign_out(hub, token)
+    assert signing_in.session_of(hub, token) is None
 
 
 def test_a_session_ends_when_nobody_uses_it_and_use_keeps_it_alive(hub: Hub, home: str) -> None:
     _person(hub, home)
-    token, principal = enrolling.sign_in(hub, "sam", PASSWORD)
+    token, principal = signed_in(hub, "sam")
 
     def age(minutes: float) -> None:
         with hub.database.write() as session:
@@ -193,36 +195,36 @@ def test_a_session_ends_when_nobody_uses_it_and_use_keeps_it_alive(hub: Hub, hom
 
     minutes = hub.settings.session_minutes
     age(minutes - 1)
-    assert enrolling.session_of(hub, token) == principal, "and this notes that it was used"
+    assert signing_in.session_of(hub, token) == principal, "and this notes that it was used"
     with hub.database.read() as session:
         seen = session.query(SessionRow).one().seen_at
     assert utc_now() - seen < timedelta(minutes=1)
     age(minutes + 0.1)
-    assert enrolling.session_of(hub, token) is None
+    assert signing_in.session_of(hub, token) is None
 
 
 def test_each_sign_in_is_a_session_of_its_own(hub: Hub, home: str) -> None:
     _person(hub, home)
-    first, principal = enrolling.sign_in(hub, "sam", PASSWORD)
-    second, _ = enrolling.sign_in(hub, "sam", PASSWORD)
+    first, principal = signed_in(hub, "sam")
+    second, _ = signed_in(hub, "sam")
     assert first != second
-    enrolling.sign_out(hub, principal, first)
-    assert enrolling.session_of(hub, second) == principal
+    signing_in.sign_out(hub, first)
+    assert signing_in.session_of(hub, second) == principal
 
 
 @pytest.mark.parametrize("token", ["", "x", "0" * 43, "é", "a\0b", "x" * 10_000])
 def test_a_token_that_is_none_opens_nothing(hub: Hub, home: str, token: str) -> None:
     _person(hub, home)
-    enrolling.sign_in(hub, "sam", PASSWORD)
-    assert enrolling.session_of(hub, token) is None
+    signed_in(hub, "sam")
+    assert signing_in.session_of(hub, token) is None
 
 
 def test_a_deactivated_person_is_out_at_once(hub: Hub, home: str) -> None:
     user = _person(hub, home)
-    token, _ = enrolling.sign_in(hub, "sam", PASSWORD)
+    token, _ = signed_in(hub, "sam")
     with hub.database.write() as session:
         session.execute(text("UPDATE users SET active = :no WHERE id = :id"), {"no": False, "id": user})
-    assert enrolling.session_of(hub, token) is None
+    assert signing_in.session_of(hub, token) is None
 
 
 # ---- enrolment
@@ -332,8 +334,8 @@ def test_only_operators_register_and_each_act_is_noted(sqlite_hub: Hub) -> None:
         lambda who: enrolling.add_organisation(hub, who, "new", "New"),
         lambda who: enrolling.invite_connector(hub, who, "police"),
         lambda who: enrolling.add_client(hub, who, "police", "x", ["connector"], _jwk()),
-        lambda who: enrolling.add_user(hub, who, "sam", "Sam", "police", ["analyst"], PASSWORD),
-        lambda who: enrolling.list_users(hub, who), lambda who: enrolling.list_clients(hub, who),
+        lambda who: accounts.add_user(hub, who, "sam", "Sam", "police", ["analyst"], PASSWORD),
+        lambda who: accounts.list_users(hub, who), lambda who: enrolling.list_clients(hub, who),
         lambda who: enrolling.revoke_client(hub, who, "cli_none"),
     ]  # fmt: skip
     for act in acts:

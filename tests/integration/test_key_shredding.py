@@ -19,6 +19,7 @@ from hub.errors import Conflict, Forbidden, HubError, Invalid, NotFound
 from hub.identity.principal import Principal
 from hub.policy.decide import whole_file
 from hub.runs import store as runs
+from hub.runs.sandbox import PluginFailed
 from hub.runs.states import ResultState, RunState
 from hub.storage.database import utc_now
 from hub.storage.objects import ObjectStore
@@ -287,6 +288,43 @@ def test_results_end_with_their_agreements_retention(staged: Staged) -> None:
         entry = audit_log.recent(session, action="keys.shredded")[0]
         assert (entry.actor, entry.content["detail"]["retention_days"]) == ("system:retention", 730)
         assert runs.latest_released(session, "counting", "planning") is None
+
+
+def test_what_a_plugin_said_lies_under_a_key_that_goes_with_what_it_read(staged: Staged) -> None:
+    hub = staged.hub
+    version = current(hub, CONTRACT.id)
+    assert version is not None
+    staged.sandbox.log = ("the plugin names Team 3",)
+    run = running.request_run(hub, staged.analyst, "counting", "planning", "police", {})
+    drain(hub)
+    assert overview.run_page(hub, staged.analyst, run.id)[0].log == "the plugin names Team 3"
+    with hub.database.read() as session:
+        copied = runs.get_run(session, run.id).log
+    with pytest.raises(Invalid):
+        hub.vault.open_text(copied)  # not under a key of the hub's that stays
+    assert run.id in [item.owner for item in shredding.plan(hub, OPERATOR, version.id).doomed]
+    destroy(hub, version.id)
+    with hub.database.read() as session:
+        assert runs.get_run(session, run.id).log == ""
+        with pytest.raises(NotFound, match="destroyed"):
+            hub.vault.open_text_of(session, run.id, copied)
+
+
+def test_the_log_of_a_run_that_failed_ends_with_the_retention_too(staged: Staged) -> None:
+    hub = staged.hub
+
+    def fail(*_: Any) -> Any:
+        raise PluginFailed("error", "It fell over.", ["the row of Team 3"])
+
+    staged.sandbox.answer = fail
+    run = running.request_run(hub, staged.analyst, "counting", "planning", "police", {})
+    drain(hub)
+    assert "Team 3" in overview.run_page(hub, staged.analyst, run.id)[0].log
+    late = replace(hub, clock=lambda: utc_now() + timedelta(days=731))
+    assert (shredding.expire_results(late), shredding.expire_results(late)) == (1, 0)
+    with hub.database.read() as session:
+        assert shred.held(session, [run.id]) == []
+        assert runs.get_run(session, run.id).log == ""
 
 
 def test_objects_that_cannot_be_removed_are_removed_later(

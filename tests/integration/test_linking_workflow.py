@@ -9,6 +9,7 @@ from hub.intake.states import DeliveryState
 from hub.workflows import agreeing, linking, work
 from hub.workflows.hub import Hub
 from hub_schemas import library
+from support.agreements import put_in_force
 from support.hubs import principal_of
 from support.sealing import Sender
 
@@ -56,8 +57,7 @@ def sender(hub: Hub) -> Sender:
 
 
 def _agree(hub: Hub) -> None:
-    agreeing.draft(hub, principal_of(hub, "hub", "data steward", name="first"), AGREEMENT)
-    agreeing.change(hub, principal_of(hub, "hub", "data steward", name="second"), "link-people", "activate")
+    put_in_force(hub, AGREEMENT)
 
 
 def _actions(hub: Hub) -> list[str]:
@@ -108,16 +108,14 @@ def test_a_linkage_that_breaks_is_noted_once_and_keeps_nothing_else_from_work(
 def test_a_delivery_without_rows_does_not_stop_the_linking_of_the_others(hub: Hub, sender: Sender) -> None:
     schools = Sender(hub, "schools", principal_of(hub, "hub", "operator"))
     contract = library.load("health.registrations")
-    agreeing.draft(
+    put_in_force(
         hub,
-        principal_of(hub, "hub", "data steward", name="first"),
         AGREEMENT.replace("id: link-people", "id: link-health").replace(
             AGREEMENT[AGREEMENT.index("  - contract") : AGREEMENT.index("start: ")],
             "  - contract: health.registrations\n    publishers: [schools]\n"
             "    columns: [local_id, forename, surname, date_of_birth]\n",
         ),
     )
-    agreeing.change(hub, principal_of(hub, "hub", "data steward", name="second"), "link-health", "activate")
     schools.publish(contract)
     schools.send(schools.pack(contract, []))
     _agree(hub)

@@ -9,6 +9,7 @@ import pytest
 
 from hub.audit import log as audit
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
+from hub.runs import lists as run_lists
 from hub.runs import store as runs
 from hub.runs.sandbox import PluginFailed
 from hub.runs.states import RESULT_TRANSITIONS, RUN_TRANSITIONS, ResultState, RunState, move_result, move_run
@@ -115,7 +116,7 @@ def test_a_held_result_is_seen_by_those_who_review_and_a_released_one_by_readers
     result = _held(staged, _request(staged))
     reader = principal_of(staged.hub, "police", "service user")
     for look in (staged.analyst, reader):
-        with pytest.raises(NotFound, match="no released result"):
+        with pytest.raises(NotFound, match="no result"):
             releasing.read_result(staged.hub, look, result.id)
         with pytest.raises(NotFound):
             releasing.read_table(staged.hub, look, result.id, "by_area")
@@ -172,7 +173,7 @@ def test_a_run_that_is_cancelled_in_the_middle_ends_cancelled_and_leaves_no_resu
     ended, result = _finish(staged, run)
     assert (ended.state, result, asked) == (RunState.CANCELLED, None, [False])
     with hub.database.read() as session:
-        assert runs.list_results(session) == []
+        assert [result for _, result in run_lists.runs(session, under=None) if result] == []
 
 
 def test_a_sandbox_that_ends_a_cancelled_run_leaves_it_cancelled(staged: Staged) -> None:
@@ -214,7 +215,10 @@ def test_an_error_of_the_hub_fails_the_run_without_naming_anybody(staged: Staged
 def test_an_agreement_withdrawn_before_the_run_stops_it_with_the_reason(staged: Staged) -> None:
     run = _request(staged)
     agreeing.change(staged.hub, staged.steward, "planning", "withdraw")
-    assert "withdrawn, not active" in _failed(staged, run)
+    assert not running.run_next(staged.hub)
+    with staged.hub.database.read() as session:
+        found = runs.get_run(session, run.id)
+    assert (found.state, found.message) == (RunState.CANCELLED, "Stopped: agreement planning was withdrawn.")
     with pytest.raises(Forbidden, match="withdrawn"):
         _request(staged)
 
@@ -273,10 +277,11 @@ def test_a_draft_gives_nothing(staged: Staged) -> None:
         running.request_run(staged.hub, staged.analyst, "counting", "drafted", "police", {})
 
 
-def test_who_drafted_an_agreement_cannot_put_it_into_force(staged: Staged) -> None:
+def test_who_drafted_an_agreement_cannot_approve_it(staged: Staged) -> None:
     agreeing.draft(staged.hub, staged.steward, AGREEMENT.replace("id: planning", "id: drafted"))
+    agreeing.change(staged.hub, staged.steward, "drafted", "submit")
     with pytest.raises(Forbidden, match="somebody else"):
-        agreeing.change(staged.hub, staged.steward, "drafted", "activate")
+        agreeing.change(staged.hub, staged.steward, "drafted", "approve")
 
 
 def test_a_run_before_there_is_any_data_fails_with_the_reason(staged: Staged) -> None:

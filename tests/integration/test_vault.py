@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -71,6 +72,20 @@ def test_going_around_the_vault_with_pyarrow_does_not_help(stored: tuple[Hub, St
     with pytest.raises(Forbidden):
         parquet.read()
     assert alive
+
+
+def test_a_grant_about_one_dataset_opens_no_other_of_the_same_contract(sqlite_hub: Hub) -> None:
+    vault, binding = sqlite_hub.vault, "version=ver_1;dataset=dat_1;contract=c;rows"
+    owner = vault.new_owner("ver_1")
+    file = vault.write(owner, "versions/ver_1/rows.parquet", binding, [TABLE], TABLE.schema, CLASSES)
+    with sqlite_hub.database.write() as session:
+        vault.register(session, owner, [file])
+        stored = vault.locate(session, file.object_key, binding)
+    grant = Grant("c", frozenset({"surname"}), "agreement", "a test", dataset="dat_1")
+    assert vault.read(stored, ["surname"], grant).num_rows == 3
+    for elsewhere in ("dat_2", "dat_", "dat_11", "1"):
+        with pytest.raises(Forbidden, match="outside the grant"):
+            vault.read(stored, ["surname"], replace(grant, dataset=elsewhere))
 
 
 def test_without_a_grant_not_even_the_footer_opens(stored: tuple[Hub, StoredFile]) -> None:

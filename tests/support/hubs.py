@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from hub.identity.principal import Principal
 from hub.migrations.upgrade import upgrade
 from hub.storage.database import Database
 from hub.vault.keyring import Keyring
+from hub.workflows import signing_in
 from hub.workflows.hub import Hub
 from hub.workflows.linking import HUB_ORGANISATION
 
@@ -34,7 +38,7 @@ def make_hub(folder: Path, database_url: str, **settings: Any) -> Hub:
     """A hub in `folder` on a migrated database."""
     chosen = load_settings(
         folder, environ={}, database_url=database_url, public_url="http://hub.test",
-        **{"intake_process": False} | settings,
+        **{"two_person_registration": False, "rate_limits": False, "intake_process": False, "require_second_factor": ""} | settings,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     Keyring.create(chosen.keys_dir, chosen.key_passphrase)
@@ -51,6 +55,14 @@ def principal_of(hub: Hub, slug: str, *roles: str, kind: Any = "person", name: s
     )
 
 
+def signed_in(hub: Hub, username: str, password: str = PASSWORD) -> tuple[str, Principal]:
+    """A session's token and whose it is, for somebody who needs no second factor."""
+    token = signing_in.sign_in(hub, username, password).token
+    found = signing_in.session_of(hub, token)
+    assert found is not None, f"{username} needs a second factor here"
+    return token, found
+
+
 @pytest.fixture
 def hub(tmp_path: Path, databases: Any) -> Iterator[Hub]:
     """A hub on SQLite and on PostgreSQL in turn."""
@@ -59,12 +71,22 @@ def hub(tmp_path: Path, databases: Any) -> Iterator[Hub]:
     made.database.close()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the newest version with nobody in it, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "template.db"
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        # What still sits in the write-ahead log would not be copied with the file.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
 @pytest.fixture
-def sqlite_hub(tmp_path: Path) -> Iterator[Hub]:
+def sqlite_hub(tmp_path: Path, migrated: Path) -> Iterator[Hub]:
     """A hub on SQLite, for what has nothing to do with the database."""
-    url = f"sqlite:///{tmp_path / 'only.db'}"
-    migrate(url)
-    made = make_hub(tmp_path / "hub", url)
+    shutil.copyfile(migrated, tmp_path / "only.db")
+    made = make_hub(tmp_path / "hub", f"sqlite:///{tmp_path / 'only.db'}")
     yield made
     made.database.close()
 

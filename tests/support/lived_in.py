@@ -18,19 +18,21 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from browser.sample_reports import HOSTILE_REPORT, REPORT
+from hub.identity import people
 from hub.identity import store as identities
 from hub.intake.states import DeliveryState
+from hub.policy import requests
 from hub.policy.roles import PERSON_ROLES
 from hub.runs import store as runs
 from hub.runs.sandbox import RunResult
-from hub.workflows import releasing, running, scheduling
+from hub.workflows import drafting, releasing, requesting, running, scheduling, signing
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import library
 from hub_sdk import Input, Manifest, Output, OutputColumn
 from support.hubs import PASSWORD, make_hub, migrate, principal_of
 from support.sealing import Sender
-from support.staged import CONTRACT, COUNTING, ROWS, FakeSandbox, agree, count_teams, stage
+from support.staged import AGREEMENT, CONTRACT, COUNTING, ROWS, FakeSandbox, agree, count_teams, stage
 
 SURNAME = "Quillfeather"
 POSTCODE = "ZX1 1AA"
@@ -165,7 +167,8 @@ def lived_in_hub(folder: Path, **settings: Any) -> Iterator[LivedIn]:
 
 
 def _move_in(hub: Hub) -> LivedIn:
-    staged = stage(hub, _Played(COUNTING, FAMILIES, answer=_answer))
+    shared = AGREEMENT.replace("organisations: [police]", "organisations: [police, housing]")
+    staged = stage(hub, _Played(COUNTING, FAMILIES, answer=_answer), shared)
     hub, operator = staged.hub, principal_of(hub, "hub", "operator")
     Sender(hub, "housing", operator).deliver(_TENANCIES, TENANTS)
     Sender(hub, "health", operator).deliver(_REGISTRATIONS, PATIENTS)
@@ -184,15 +187,31 @@ def _move_in(hub: Hub) -> LivedIn:
             (staged.analyst, "counting", "planning"),
         )
     ]
+    checker = principal_of(hub, "hub", "output checker")
     for _, result in results[:2]:
-        releasing.decide(hub, staged.checker, result, "release", "counts checked")
-    _people(hub)
+        releasing.decide(hub, checker, result, "release", "counts checked")
     ids = staged.ids | {
+        "user_id": _people(hub),
         "dataset_id": staged.dataset, "run_id": results[1][0], "result_id": results[1][1], "table": "by_area",
         "name": "counting", "handle": "x",
-        "contract_id": _TENANCIES.id, "digest": _TENANCIES.digest,
+        "contract_id": _TENANCIES.id, "digest": _TENANCIES.digest, "profile": "dcat-ap", "ending": "ttl",
+        "rights_id": "none", "correction_id": "none", "question": "title", "publisher": "housing",
+        "contract": _TENANCIES.id, "kind": "client", "ident": staged.sender.client_id, "key": "purpose",
+        "act": "approve", **_waiting(hub, staged.dataset),
     }  # fmt: skip
     return LivedIn(hub, ids, results[2][1], refused.id)
+
+
+def _waiting(hub: Hub, dataset: str) -> dict[str, str]:
+    """Ids of what waits for somebody of housing: a request that was sent, a draft, a key."""
+    steward, analyst = principal_of(hub, "housing", "data steward"), principal_of(hub, "housing", "analyst")
+    asked = requesting.begin(hub, analyst, dataset)
+    with hub.database.write() as session:
+        requests.act(session, asked.id, "ask", analyst.reference, None)
+    return {
+        "request_id": asked.id, "draft_id": drafting.begin(hub, steward).id,
+        "key_id": signing.list_keys(hub, steward, "housing")[0].id,
+    }  # fmt: skip
 
 
 def _run(hub: Hub, who: Any, plugin: str, agreement: str, organisation: str) -> tuple[str, str]:
@@ -204,15 +223,19 @@ def _run(hub: Hub, who: Any, plugin: str, agreement: str, organisation: str) -> 
     return run.id, result.id
 
 
-def _people(hub: Hub) -> None:
-    """An account for each role, in the housing department, one with all of them and one with none."""
+def _people(hub: Hub) -> str:
+    """An account for each role in the housing department (the operator's at the hub), one with all, one with none.
+
+    Returns the id of the last.
+    """
     with hub.database.write() as session:
         home = identities.find_organisation(session, "housing")
+        hubs = identities.find_organisation(session, "hub")
         for role in PERSON_ROLES:
-            name = role.replace(" ", "-")
-            identities.add_user(session, name, f"Nobody {name.title()}", home.id, [role], PASSWORD)
-        identities.add_user(session, "everything", "Nobody Everything", home.id, PERSON_ROLES, PASSWORD)
-        identities.add_user(session, "no-role", "Nobody At-All", home.id, [], PASSWORD)
+            name, place = role.replace(" ", "-"), hubs if role == "operator" else home
+            people.add_user(session, name, f"Nobody {name.title()}", place.id, [role], PASSWORD)
+        people.add_user(session, "everything", "Nobody Everything", home.id, PERSON_ROLES, PASSWORD)
+        return people.add_user(session, "no-role", "Nobody At-All", home.id, [], PASSWORD)
 
 
 # --- a browser without a browser

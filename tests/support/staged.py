@@ -13,11 +13,12 @@ from hub.identity.principal import Principal
 from hub.runs import store as runs
 from hub.runs.sandbox import Event, Isolation, PluginDescription, RunResult
 from hub.runs.states import ResultState
-from hub.workflows import agreeing, releasing, running, scheduling
+from hub.workflows import releasing, running, scheduling
 from hub.workflows.hub import Hub
 from hub.workflows.work import drain
 from hub_schemas import library
 from hub_sdk import Input, Manifest, Output, OutputColumn, Parameter, Report, Text
+from support.agreements import put_in_force
 from support.hubs import principal_of
 from support.sealing import Sender
 
@@ -153,26 +154,25 @@ class Staged:
             "delivery_id": self.delivery, "dataset": self.dataset, "schedule_id": self.schedule, "run_id": self.run,
             "result_id": self.released, "agreement_id": "planning", "slug": "police",
             "name": "by_area", "role": "rows", "part": "1", "client_id": self.sender.client_id, "act": "release",
-            "proposal_id": "none", "verdict": "accept",
+            "proposal_id": "none", "verdict": "accept", "rights_id": "none", "correction_id": "none",
+            "delay_id": "none", "request_id": "none",
+            "user_id": "none", "key_id": "none",
         }  # fmt: skip
 
 
 def agree(hub: Hub, text: str = AGREEMENT) -> str:
-    """Draft an agreement as one steward and put it into force as another; returns its id."""
-    first, second = (principal_of(hub, "police", "data steward", name=name) for name in ("one", "two"))
-    agreement = agreeing.draft(hub, first, text)
-    agreeing.change(hub, second, agreement.id, "activate")
-    return agreement.id
+    """Have an agreement drafted, reviewed, signed by all parties and so put into force; returns its id."""
+    return put_in_force(hub, text).id
 
 
-def stage(hub: Hub, sandbox: FakeSandbox | None = None) -> Staged:
+def stage(hub: Hub, sandbox: FakeSandbox | None = None, text: str = AGREEMENT) -> Staged:
     """A dataset with a version, an agreement in force and a registered plugin; nothing has run."""
     sandbox = sandbox or FakeSandbox()
     hub = replace(hub, sandbox=lambda: sandbox)  # type: ignore[arg-type, return-value]
     operator = principal_of(hub, "hub", "operator")
     sender = Sender(hub, "police", operator)
     delivery = sender.deliver(CONTRACT, [*ROWS, BAD_ROW])
-    agree(hub)
+    agree(hub, text)
     running.register_plugins(hub, operator)
     return Staged(
         hub, sandbox, sender, principal_of(hub, "police", "data steward"), principal_of(hub, "police", "analyst"),

@@ -52,6 +52,21 @@ def test_an_agreement_is_read_as_it_is_written() -> None:
     assert agreement.roles == ()
 
 
+def test_an_agreement_of_the_first_release_is_read_with_careful_answers_to_what_it_did_not_say() -> None:
+    agreement = load_agreement(AGREEMENT)
+    assert (agreement.results_at_end, agreement.retention_trigger) == ("closed", "made")
+    assert (agreement.opt_out, agreement.individual_care, agreement.countries) == ("", False, ())
+    assert agreement.known_power is None, "a power in words is not checked"
+    assert agreement.power_words == "Police Act 1996, section 1"
+    assert agreement.parties() == {"police": ("controller", "publisher", "user")}
+
+
+def test_a_known_power_is_named_with_its_source_and_serves_its_own_objectives() -> None:
+    agreement = load_agreement(_changed(legal_power="dea-fraud", objective="public-sector-fraud"))
+    assert "section 56" in agreement.power_words
+    assert agreement.known_power is not None
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_agreements_that_come_with_the_demonstration_are_valid(path: Path) -> None:
     agreement = load_agreement(path.read_text(encoding="utf-8"))
@@ -101,6 +116,19 @@ def test_what_is_missing_is_named(name: str) -> None:
         ({"state": "active"}, "state"),
         ({"approved_by": "me"}, "approved_by"),
         ({"operations": ["read person"]}, "operations"),
+        ({"legal_power": "dea-debt", "objective": "public-sector-fraud"}, "objective"),
+        ({"legal_power": "dea-public-service-delivery"}, "objective"),
+        ({"opt_out": "does not apply"}, "opt_out_reason"),
+        ({"opt_out": "applies", "individual_care": True}, "opt_out"),
+        ({"opt_out": "perhaps"}, "opt_out"),
+        ({"individual_care": "yes"}, "individual_care"),
+        ({"review_date": "2100-01-01"}, "review_date"),
+        ({"listed_bodies": {"mallory": "entry 7"}}, "listed_bodies"),
+        ({"results_at_end": "kept"}, "results_at_end"),
+        ({"retention_trigger": "never"}, "retention_trigger"),
+        ({"version": 7}, "version"),
+        ({"signed_by": ["police"]}, "signed_by"),
+        ({"trouble": ""}, "trouble"),
     ],
     ids=str,
 )
@@ -209,14 +237,19 @@ def test_any_value_in_any_field_is_read_or_refused_by_that_field(value: object, 
 
 def test_states_change_only_along_their_table() -> None:
     for state in AgreementState:
-        for act in ("activate", "withdraw", "expire", "revive"):
+        for act in ("submit", "return", "approve", "sign", "activate", "withdraw", "expire", "revive"):
             if (state, act) in TRANSITIONS:
                 assert move(state, act) is TRANSITIONS[state, act]
             else:
                 with pytest.raises(KeyError):
                     move(state, act)
     reached = {TRANSITIONS[state, act] for state, act in TRANSITIONS}
-    assert AgreementState.DRAFT not in reached, "nothing becomes a draft again"
+    into_force = [pair for pair, after in TRANSITIONS.items() if after is AgreementState.ACTIVE]
+    assert into_force == [(AgreementState.AGREED, "activate"), (AgreementState.ACTIVE, "sign")]
+    assert [pair for pair, after in TRANSITIONS.items() if after is AgreementState.DRAFT] == [
+        (AgreementState.IN_REVIEW, "return")
+    ]
+    assert reached == set(AgreementState), "every state can be reached"
     assert not {state for state, _ in TRANSITIONS} & {AgreementState.WITHDRAWN, AgreementState.EXPIRED}, (
         "ended is ended"
     )

@@ -36,7 +36,8 @@ SHAPES = {
     "rotation": [(("what", "seconds", "keys/s", "to floor", "read median ms", "read p95 ms"), 2)],
     "audit": [
         (("what", "acts/s", "ms an act", "to alone"), 6),
-        (("what", "seconds", "entries/s", "to floor"), 4),
+        (("what", "seconds", "entries/s", "to floor"), 6),
+        (("what", "a second", "median ms", "p95 ms", "CPU ms", "to alone"), 4),
     ],
 }
 NUMBER = re.compile(r"-|(\d{1,3}(,\d{3})*|\d+)(\.\d+)?[x*+]?|")

@@ -71,6 +71,27 @@ def test_without_columns_everything_the_agreement_gives_is_granted() -> None:
         (ASKED, replace(AGREEMENT, controllers=("A",)), "of A, not of a"),
         (ASKED, replace(AGREEMENT, state=AgreementState.DRAFT), "is draft, not active"),
         (ASKED, replace(AGREEMENT, state=AgreementState.WITHDRAWN), "is withdrawn, not active"),
+        (ASKED, replace(AGREEMENT, state=AgreementState.AGREED), "is agreed, not active"),
+        (
+            ASKED,
+            replace(AGREEMENT, trouble="its text was changed"),
+            "cannot be trusted: its text was changed",
+        ),
+        (ASKED, replace(AGREEMENT, signed_by=frozenset({"a"})), "no signature of council that holds"),
+        (ASKED, replace(AGREEMENT, signed_by=frozenset({"council"})), "no signature of a that holds"),
+        (replace(ASKED, power="another power"), AGREEMENT, "rests on another power or objective"),
+        (replace(ASKED, objective="another"), AGREEMENT, "rests on another power or objective"),
+        (ASKED, replace(AGREEMENT, legal_power="dea-debt"), "serves its own objectives only"),
+        (
+            ASKED,
+            replace(
+                AGREEMENT,
+                legal_power="dea-debt",
+                objective="public-sector-debt",
+                listed_bodies={"a": "entry 1"},
+            ),
+            "does not say that council is a body that may use this power",
+        ),
     ],
 )
 def test_each_refusal_says_why(asked: Asked, agreement: Agreement | None, words: str) -> None:
@@ -149,7 +170,7 @@ def test_a_grant_for_the_hubs_own_duties_covers_a_whole_file() -> None:
 
 def test_agreements_move_only_along_the_table() -> None:
     for state in AgreementState:
-        for act in ("activate", "withdraw", "expire"):
+        for act in ("submit", "return", "approve", "sign", "activate", "withdraw", "expire"):
             if (state, act) in TRANSITIONS:
                 assert move(state, act) is TRANSITIONS[state, act]
             else:
@@ -163,6 +184,6 @@ def test_every_permission_belongs_to_some_role_and_no_role_has_all() -> None:
 
 
 def test_a_missing_permission_names_the_roles_that_carry_it() -> None:
-    with pytest.raises(Forbidden, match="needs the role service user, and yours is operator"):
+    with pytest.raises(Forbidden, match="needs the role service user.*, and yours is operator"):
         require(["operator"], Permission.SEARCH_PEOPLE)
     assert not may(["unknown"], Permission.READ_CATALOGUE)

@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .ask import errors, status
+from .keys import keys
 from .offline import check, infer
 from .replay import replay
 from .run import run
@@ -54,5 +55,5 @@ def cli() -> None:
     """Check a department's datasets against their contracts, seal them, and push them to a JoinedUp Hub."""
 
 
-for command in (init, infer, check, push, run, status, errors, replay, trust):
+for command in (init, infer, check, push, run, status, errors, replay, trust, keys):
     cli.add_command(command)

@@ -38,6 +38,11 @@ class Progress(Watcher):
             self._clear()
             click.echo(f"{words} ...", err=True)
 
+    def warn(self, words: str) -> None:
+        """Said even when everything else is silent; never on the output that programs read."""
+        self._clear()
+        click.echo(f"note: {words}", err=True)
+
     def checked(self, rows: int, refused: int) -> None:
         """So many rows have been checked."""
         self._line(f"  {rows:,} rows, {refused:,} at fault")

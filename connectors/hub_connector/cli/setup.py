@@ -48,6 +48,12 @@ def init(url: str, code: str | None, name: str | None, config_path: Path, allow_
     click.echo(f"  private key    {made.key} (keep it to yourself)")
     click.echo(f"  hub's sealing key has the fingerprint {made.fingerprint}")
     click.echo("  Compare it with the one the hub's operator tells you: rows are sealed to this key.")
+    if made.waiting:
+        click.echo(
+            "Waiting for approval: a second operator of the hub must approve this connector before it can push."
+        )
+        click.echo(f"  Call them and read out the thumbprint of its key: {made.thumbprint}")
+        click.echo("  hub-connector status says whether they have.")
     click.echo(f"Next: name your datasets in {made.config}, or push one now:")
     config = "" if str(made.config) == DEFAULT_NAME else f" --config {made.config}"
     click.echo(

@@ -133,7 +133,10 @@ class RunInput:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPage(Page):
-    """One run; `outcome` is its line in lists, with the result as far as this person may open it."""
+    """One run; `outcome` is its line in lists, with the result as far as this person may open it.
+
+    `opted_out` says how many rows the national data opt-out took out, in words; empty where it was not applied.
+    """
 
     template: ClassVar[str] = "pages/run.html"
     section: ClassVar[str] = "runs"
@@ -144,6 +147,7 @@ class RunPage(Page):
     organisation: str
     outcome: RunLine
     inputs: tuple[RunInput, ...] = ()
+    opted_out: str = ""
 
     @property
     def title(self) -> str:

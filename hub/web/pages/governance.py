@@ -1,73 +1,18 @@
-"""Agreements in plain words, and the audit log."""
+"""The audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from hub.web.pages.basis import Page
 
 if TYPE_CHECKING:
     from hub.audit.log import Entry, Verification
-    from hub.policy.agreement import Agreement, DatasetTerms
-    from hub_schemas import Contract
+    from hub.web.forms_audit import AuditFilter
 
-__all__ = ["AgreementLine", "AgreementPage", "AgreementsPage", "AuditLine", "AuditPage", "Checkpoint"]
-
-
-@dataclass(frozen=True)
-class AgreementLine:
-    """An agreement in the list, with the names of those who may use it."""
-
-    agreement: Agreement
-    organisations: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgreementsPage(Page):
-    """All agreements this person may read."""
-
-    template: ClassVar[str] = "pages/agreements.html"
-    section: ClassVar[str] = "agreements"
-
-    agreements: tuple[AgreementLine, ...]
-
-    @property
-    def title(self) -> str:
-        """Heading."""
-        return "Data sharing agreements"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgreementPage(Page):
-    """One agreement. `contracts` maps contract ids to contracts, for titles and what each column is.
-
-    `organisations` and `controllers` are names; `plugins` maps a plugin's name to its title, `publishers`
-    a publisher's slug to its name. `on` is today.
-    """
-
-    template: ClassVar[str] = "pages/agreement.html"
-    section: ClassVar[str] = "agreements"
-
-    agreement: Agreement
-    organisations: tuple[str, ...]
-    on: date
-    controllers: tuple[str, ...] = ()
-    contracts: Mapping[str, Contract] = field(default_factory=dict)
-    plugins: Mapping[str, str] = field(default_factory=dict)
-    publishers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """Heading."""
-        return self.agreement.title
-
-    def whose(self, terms: DatasetTerms) -> str:
-        """Whose data an entry is about, by name."""
-        named = self.agreement.publishers_in(terms)
-        return " and ".join(self.publishers.get(slug, slug) for slug in named)
+__all__ = ["AuditLine", "AuditPage", "Checkpoint"]
 
 
 @dataclass(frozen=True)
@@ -91,8 +36,9 @@ class Checkpoint:
 class AuditPage(Page):
     """The newest entries, and whether the log holds.
 
-    verification is None where it was not asked for; older is the entry to go on from; action is the one kind of act
-    that is shown, empty for all.
+    verification is None where it was not asked for; older is the entry to go on from. action is the one kind of act
+    that is shown, empty for all; actor and who are the reference and name of the one whose acts are shown; form holds
+    the filter as it was filled in. public says that strangers may fetch checkpoints.
     """
 
     template: ClassVar[str] = "pages/audit.html"
@@ -104,8 +50,24 @@ class AuditPage(Page):
     verified_at: datetime | None = None
     older: int | None = None
     action: str = ""
+    actor: str = ""
+    who: str = ""
+    form: AuditFilter | None = None
+    public: bool = False
 
     @property
     def title(self) -> str:
         """Heading."""
         return "Audit log"
+
+    def going_on(self, **changes: object) -> dict[str, object]:
+        """What the address of this list says, with changes: for links to older entries and to narrower lists."""
+        typed = self.form.day.typed if self.form is not None else {}
+        said: dict[str, object] = {"action": self.action, "actor": self.actor}
+        said |= {f"day-{part}": text for part, text in typed.items()}
+        return {name: value for name, value in (said | changes).items() if value}
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether some entries are left out by choice."""
+        return bool(self.going_on())

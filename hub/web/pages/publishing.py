@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from hub.web.pages.basis import Page
+from hub.web.pages.catalogue import SearchView
 
 if TYPE_CHECKING:
     from hub.catalogue.store import Dataset, Publication, Version
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hub.policy.agreement import Agreement
     from hub.web.forms import ContractDecisionForm
     from hub.web.pages.contracts import ProposalLine
+    from hub.workflows.finding import Known
     from hub_schemas import Contract
 
 __all__ = [
@@ -40,6 +42,10 @@ class DatasetLine:
     updated: datetime | None = None
     period_start: str | None = None
     period_end: str | None = None
+    sensitivity: str = ""
+    frequency: str = ""
+    freshness: str = "not stated"
+    visibility: str = "listed"
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,13 @@ class FaultLine:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetsPage(Page):
-    """All datasets this person may know of."""
+    """The datasets that fit what is looked for, of those this person may know of."""
 
     template: ClassVar[str] = "pages/datasets.html"
     section: ClassVar[str] = "datasets"
 
     datasets: tuple[DatasetLine, ...]
+    search: SearchView = field(default_factory=SearchView)
 
     @property
     def title(self) -> str:
@@ -97,6 +104,7 @@ class DatasetPage(Page):
     deliveries are None for those who may not know of them. `publications` are the contract's versions that were in
     force; `form` is there for those who may decide about the proposal that waits, `why_not` says why a data steward
     may not; `not_linked` why the dataset is left out of linking. `may_upload`: whether this person may upload a file.
+    `known` is what the catalogue knows beside the contract; `ask` the address where this person asks for access.
     """
 
     template: ClassVar[str] = "pages/dataset.html"
@@ -114,6 +122,8 @@ class DatasetPage(Page):
     why_not: str = ""
     not_linked: str = ""
     may_upload: bool = False
+    known: Known | None = None
+    ask: str = ""
 
     @property
     def title(self) -> str:

@@ -1,50 +1,14 @@
-"""Pages about the service itself: signing in, one's account, texts, errors."""
+"""Pages about the service itself: texts, errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from hub.web.pages.basis import Page
 
-if TYPE_CHECKING:
-    from hub.web.forms import SignInForm
-
-__all__ = ["AccountPage", "ErrorPage", "SignInPage", "TextPage", "error_page"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignInPage(Page):
-    """Signing in with a local account."""
-
-    template: ClassVar[str] = "pages/sign_in.html"
-
-    form: SignInForm
-
-    @property
-    def title(self) -> str:
-        """Heading."""
-        return "Sign in"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountPage(Page):
-    """Who I am; permissions are in words ("read the audit log")."""
-
-    template: ClassVar[str] = "pages/account.html"
-    section: ClassVar[str] = "account"
-
-    name: str
-    organisation: str
-    roles: tuple[str, ...]
-    permissions: tuple[str, ...]
-    session_minutes: int
-
-    @property
-    def title(self) -> str:
-        """Heading."""
-        return "Your account"
+__all__ = ["ErrorPage", "TextPage", "error_page"]
 
 
 _TEXTS: Final[Mapping[str, str]] = {

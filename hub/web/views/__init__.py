@@ -7,17 +7,45 @@ that the route needs has been checked, before a view is called (`hub.web.wiring`
 from collections.abc import Callable
 from typing import Any, Final
 
-from hub.web.views import analysis, contracts, governance, people, publishing, service, uploading
+from hub.web.views import (
+    account,
+    agreements,
+    analysis,
+    catalogue,
+    citizen,
+    contracts,
+    drafting,
+    governance,
+    people,
+    publishing,
+    registrations,
+    requests,
+    rights,
+    service,
+    signing_in,
+    uploading,
+    users,
+)
 
 __all__ = ["VIEWS"]
 
 #: Name of a route -> its view.
 VIEWS: Final[dict[str, Callable[..., Any]]] = {
     **service.VIEWS,
+    **signing_in.VIEWS,
+    **account.VIEWS,
+    **users.VIEWS,
+    **registrations.VIEWS,
     **people.VIEWS,
     **publishing.VIEWS,
+    **catalogue.VIEWS,
     **uploading.VIEWS,
     **contracts.VIEWS,
+    **requests.VIEWS,
     **analysis.VIEWS,
+    **agreements.VIEWS,
+    **drafting.VIEWS,
     **governance.VIEWS,
+    **rights.VIEWS,
+    **citizen.VIEWS,
 }

@@ -17,13 +17,13 @@ from hub.web.views.common import csv_response, i_may, name_of_slug, plugin_title
 from hub.workflows import agreeing, overview, reidentifying, releasing, scheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hub.runs.store import Plugin, Result, Run
     from hub.workflows.hub import Hub
     from hub.workflows.releasing import ListedResult, ShownResult
 
-__all__ = ["VIEWS", "run_line", "upcoming"]
+__all__ = ["VIEWS", "run_lines", "upcoming"]
 
 _PAGE = 50
 _LAST_RUNS = 10
@@ -37,15 +37,20 @@ _DONE = {
 # --- lines that other pages show, too
 
 
-def run_line(run: Run, result: Result | None, titles: Mapping[str, str]) -> pages.RunLine:
-    """A run in a list, with a link to its result for those who may open it."""
-    title = titles.get(run.plugin, run.plugin)
-    if result is None:
-        return pages.RunLine(run, title)
-    opens = i_may(Permission.REVIEW_RESULTS) or (
-        result.state == "released" and i_may(Permission.READ_RESULTS)
+def run_lines(
+    hub: Hub, listed: Sequence[tuple[Run, Result | None]], titles: Mapping[str, str]
+) -> tuple[pages.RunLine, ...]:
+    """Runs in a list, each with a link to its result for those who may open it."""
+    opened = releasing.opened(hub, me(), listed)
+    return tuple(
+        pages.RunLine(
+            run,
+            titles.get(run.plugin, run.plugin),
+            result.id if result is not None and result.id in opened else None,
+            result.state if result is not None else None,
+        )
+        for run, result in listed
     )
-    return pages.RunLine(run, title, result.id if opens else None, result.state)
 
 
 def upcoming(hub: Hub, titles: Mapping[str, str]) -> tuple[pages.Upcoming, ...]:
@@ -70,7 +75,7 @@ def plugins(hub: Hub) -> Any:
             pages.PluginLine(
                 item,
                 tuple(one for one in planned if one.schedule.plugin == item.name),
-                run_line(*last[0], titles) if last else None,
+                run_lines(hub, last, titles)[0] if last else None,
             )
         )
     return render(pages.PluginsPage(plugins=tuple(lines), isolation=overview.isolation(hub, me())))
@@ -86,10 +91,7 @@ def plugin(hub: Hub, name: str) -> Any:
             plugin=item,
             isolation=overview.isolation(hub, me()),
             upcoming=tuple(one for one in upcoming(hub, titles) if one.schedule.plugin == name),
-            runs=tuple(
-                run_line(run, result, titles)
-                for run, result in overview.runs_page(hub, me(), plugin=name, limit=_LAST_RUNS)
-            ),
+            runs=run_lines(hub, overview.runs_page(hub, me(), plugin=name, limit=_LAST_RUNS), titles),
             agreements=tuple(one for one in agreeing.list_agreements(hub, me()) if name in one.plugins),
             titles={contract.id: contract.title for contract in contracts.values()},
         )
@@ -113,7 +115,7 @@ def runs(hub: Hub) -> Any:
     shown = found[:_PAGE]
     return render(
         pages.RunsPage(
-            runs=tuple(run_line(run, result, titles) for run, result in shown),
+            runs=run_lines(hub, shown, titles),
             older=shown[-1][0].id if len(found) > _PAGE else None,
             plugin=name or "",
         )
@@ -131,7 +133,8 @@ def run(hub: Hub, run_id: str) -> Any:
             agreement_title=agreeing.read(hub, me(), item.agreement_id)[0].title,
             organisation=name_of_slug(hub, item.organisation),
             inputs=_inputs(hub, item),
-            outcome=run_line(item, result, titles),
+            opted_out=overview.opted_out(hub, me(), run_id),
+            outcome=run_lines(hub, [(item, result)], titles)[0],
         )
     )
 

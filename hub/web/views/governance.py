@@ -1,19 +1,24 @@
-"""Agreements in plain words, and the audit log."""
+"""The audit log."""
 
 from __future__ import annotations
 
+import base64
+import re
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from hub.errors import NotFound
+from hub.audit.checkpoint import read_unverified
+from hub.errors import Invalid
 from hub.storage.database import utc_now
 from hub.web import pages
+from hub.web.forms_audit import AuditFilter
 from hub.web.rendering import render
 from hub.web.sessions import me
-from hub.web.views.common import name_of_slug, place, plugin_titles
-from hub.workflows import agreeing, auditing, overview
-from hub.workflows.hub import today
+from hub.web.views.common import place
+from hub.workflows import auditing
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -23,86 +28,82 @@ __all__ = ["VIEWS"]
 _PAGE = 50
 
 
-def agreements(hub: Hub) -> Any:
-    """All agreements."""
-    found = agreeing.list_agreements(hub, me())
-    return render(
-        pages.AgreementsPage(
-            agreements=tuple(
-                pages.AgreementLine(item, tuple(name_of_slug(hub, slug) for slug in item.organisations))
-                for item in found
-            )
-        )
-    )
-
-
-def agreement(hub: Hub, agreement_id: str) -> Any:
-    """One agreement in plain words."""
-    found, _ = agreeing.read(hub, me(), agreement_id)
-    return render(
-        pages.AgreementPage(
-            agreement=found,
-            organisations=tuple(name_of_slug(hub, slug) for slug in found.organisations),
-            controllers=tuple(name_of_slug(hub, slug) for slug in found.controllers),
-            on=today(hub),
-            contracts=overview.contracts(
-                hub,
-                me(),
-                {terms.contract for terms in found.datasets},
-                {terms.contract: found.publishers_of(terms.contract) for terms in found.datasets},
-            ),
-            publishers={
-                slug: name_of_slug(hub, slug)
-                for terms in found.datasets
-                for slug in found.publishers_in(terms)
-            },
-            plugins=plugin_titles(hub),
-        )
-    )
-
-
 def audit(hub: Hub) -> Any:
     """The newest entries of the log; recomputed and compared with its checkpoints when that is asked for."""
-    action = request.args.get("action") or None
-    before = place(request.args.get("before"))
-    entries, note, _ = auditing.read_log(hub, me(), limit=_PAGE + 1, before=before, action=action)
-    shown = entries[:_PAGE]
+    form = AuditFilter(formdata=request.args)
+    well = form.validate()
+    since, until = _day(hub, form.day.data if well else None)
+    actor = _actor(request.args.get("actor"))
+    entries, note, _ = auditing.read_log(
+        hub, me(), limit=_PAGE + 1, before=place(request.args.get("before")),
+        action=form.action.data if well else None, actor=actor, since=since, until=until,
+    )  # fmt: skip
+    shown = entries[:_PAGE] if well else []
     verification = auditing.verify(hub) if request.args.get("verify") else None
-    lines = zip(shown, auditing.explain(hub, me(), shown), strict=True)
+    said = auditing.explain(hub, me(), shown)
     return render(
         pages.AuditPage(
-            entries=tuple(pages.AuditLine(entry, who, reason) for entry, (who, reason) in lines),
+            entries=tuple(
+                pages.AuditLine(entry, who, reason) for entry, (who, reason) in zip(shown, said, strict=True)
+            ),
             checkpoint=_checkpoint(note),
             verification=verification,
             verified_at=utc_now() if verification else None,
-            older=shown[-1].id if len(entries) > _PAGE else None,
-            action=action or "",
+            older=shown[-1].id if well and len(entries) > _PAGE else None,
+            action=form.action.data or "",
+            actor=actor or "",
+            who=said[0][0] if actor and said else "",
+            form=form,
+            public=hub.settings.audit_public,
         )
     )
 
 
+def _day(hub: Hub, day: date | None) -> tuple[datetime | None, datetime | None]:
+    """When a day begins and ends where the hub is."""
+    if day is None or day == date.max:
+        return None, None
+    zone = ZoneInfo(hub.settings.schedule_timezone)
+    start, end = (datetime.combine(item, time(), zone) for item in (day, day + timedelta(days=1)))
+    return start, end
+
+
+def _actor(text: str | None) -> str | None:
+    """The reference of who acted, from a link of this page.
+
+    Raises:
+        Invalid: when it is none.
+    """
+    if text and not re.fullmatch(r"[a-z]+:[A-Za-z0-9_.-]{1,60}", text):
+        raise Invalid("This address is not one that the hub gave. Open the list anew and choose there.")
+    return text or None
+
+
 def _checkpoint(note: str | None) -> pages.Checkpoint | None:
-    """Size and root of a signed note, whose first lines are origin, size and root."""
+    """Size and root of a signed note, for the page."""
     if note is None:
         return None
-    _, size, root, *_ = note.split("\n")
-    return pages.Checkpoint(int(size), root)
+    found = read_unverified(note)
+    return pages.Checkpoint(found.size, base64.b64encode(found.root).decode())
 
 
 def audit_checkpoint(hub: Hub) -> Any:
     """The newest signed checkpoint as a file to keep outside the hub."""
-    _, note, _ = auditing.read_log(hub, me(), limit=1)
-    checkpoint = _checkpoint(note)
-    if note is None or checkpoint is None:
-        raise NotFound("The log has no checkpoint yet. One is signed a moment after the first entry.")
-    name = f"checkpoint-{checkpoint.size}.txt"
+    note = auditing.checkpoint(hub, me())
+    return _file(note, f"checkpoint-{read_unverified(note).size}.txt")
+
+
+def audit_key(hub: Hub) -> Any:
+    """The public keys that signed the log, as a file that `hub audit verify --key` takes."""
+    return _file("".join(f"{key}\n" for key in auditing.verifier_keys(hub, me())), "audit-key.txt")
+
+
+def _file(text: str, name: str) -> Response:
     return Response(
-        note,
+        text,
         content_type="text/plain; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
 
 
-VIEWS = {
-    "agreements": agreements, "agreement": agreement, "audit": audit, "audit_checkpoint": audit_checkpoint,
-}  # fmt: skip
+VIEWS = {"audit": audit, "audit_checkpoint": audit_checkpoint, "audit_key": audit_key}

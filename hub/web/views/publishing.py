@@ -8,17 +8,18 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flask import request
+from flask import request, url_for
 
 from hub.errors import Invalid
 from hub.intake.states import DeliveryState
 from hub.policy.roles import Permission
 from hub.web import pages
 from hub.web.rendering import render
+from hub.web.routes import ROUTES
 from hub.web.sessions import me
 from hub.web.views.common import csv_response, i_may, organisations
 from hub.web.views.contracts import decided, proposal_line
-from hub.workflows import agreeing, cataloguing, contracting, mending, overview, uploading
+from hub.workflows import agreeing, cataloguing, contracting, finding, mending, overview, uploading
 
 if TYPE_CHECKING:
     from hub.catalogue.store import Dataset
@@ -28,26 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS"]
 
-_MOST_DATASETS = 1000
 _MOST_FAULTS = 100
 _MOST_PROPOSALS = 10
 _PAGE = 50
 #: How long "Look again" waits for the hub's decision, so that there is most often something new to see.
 _PATIENCE = 3.0
-
-
-def datasets(hub: Hub) -> Any:
-    """All datasets with what they hold now."""
-    lines = [
-        pages.DatasetLine(
-            item.id, item.contract, item.title, home.name, version.rows if version else None,
-            version.number if version else None, version.accepted_at if version else None,
-            version.period_start if version else None, version.period_end if version else None,
-        )
-        for item, home, version in overview.datasets_page(hub, me(), limit=_MOST_DATASETS)
-    ]  # fmt: skip
-    lines.sort(key=lambda line: (line.organisation.casefold(), line.title.casefold()))
-    return render(pages.DatasetsPage(datasets=tuple(lines)))
 
 
 def dataset(hub: Hub, dataset_id: str) -> Any:
@@ -75,9 +61,19 @@ def dataset(hub: Hub, dataset_id: str) -> Any:
             why_not=waiting.why_not if waiting is not None else "",
             not_linked=cataloguing.why_not_linked(hub, me(), dataset_id),
             may_upload=uploading.may_upload(me(), found.dataset),
+            known=finding.known(hub, me(), dataset_id),
+            ask=_ask(dataset_id) if found.dataset.organisation_id != me().organisation_id else "",
         ),
         422 if form is not None and form.errors else 200,
     )
+
+
+def _ask(dataset_id: str) -> str:
+    """Where this person asks for access to a dataset; empty for those who do not ask for data."""
+    route = next((item for item in ROUTES if item.name == "ask"), None)
+    if route is None or (route.needs is not None and not i_may(route.needs)):
+        return ""
+    return url_for("web.ask", dataset_id=dataset_id)
 
 
 def _agreements_on(hub: Hub, contract: str, publisher: str) -> tuple[Agreement, ...]:
@@ -178,6 +174,6 @@ def delivery_faults(hub: Hub, delivery_id: str) -> Any:
 
 
 VIEWS = {
-    "datasets": datasets, "dataset": dataset, "deliveries": deliveries, "delivery": delivery,
+    "dataset": dataset, "deliveries": deliveries, "delivery": delivery,
     "delivery_faults": delivery_faults,
 }  # fmt: skip

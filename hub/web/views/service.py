@@ -1,21 +1,22 @@
-"""Signing in and out, the first page, one's account, and the pages of words."""
+"""The first page, and the pages of words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import redirect, request, session, url_for
+from flask import url_for
 
-from hub.errors import Unauthorised
-from hub.policy.roles import Permission, permissions_of
+from hub.identity.devices import DAYS
+from hub.policy.roles import Permission
 from hub.web import pages
-from hub.web.forms import SignInForm
 from hub.web.handles import MINUTES
 from hub.web.rendering import render
-from hub.web.sessions import COOKIE, find_principal, keep, local_address, me
-from hub.web.views.analysis import run_line, upcoming
-from hub.web.views.common import i_may, organisation_name, plugin_titles
-from hub.workflows import contracting, enrolling, overview, releasing
+from hub.web.sessions import COOKIE, DEVICES, cookie_name, find_principal, me
+from hub.web.views.analysis import run_lines, upcoming
+from hub.web.views.common import i_may, plugin_titles
+from hub.web.views.registrations import waiting_registrations
+from hub.web.views.requests import waiting_requests
+from hub.workflows import contracting, overview, releasing
 
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
@@ -23,54 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["VIEWS"]
 
 _MOST_NEWS = 5
-
-
-# --- signing in
-
-
-def sign_in(hub: Hub) -> Any:
-    """Ask for name and password; go on to where the person wanted to go."""
-    goal = local_address(request.args.get("next")) or url_for("web.home")
-    if request.method == "GET" and find_principal(hub) is not None:
-        return redirect(goal)
-    form = SignInForm()
-    if not form.validate_on_submit():
-        return render(pages.SignInPage(form=form), 422 if form.errors else 200)
-    try:
-        token, _ = enrolling.sign_in(hub, form.username.data, form.password.data)
-    except Unauthorised as error:
-        form.username.errors = [error.detail.rstrip(".")]
-        return render(pages.SignInPage(form=form), 422)
-    _end_session(hub)
-    return keep(redirect(goal, 303), hub, token)  # type: ignore[arg-type]
-
-
-def sign_out(hub: Hub) -> Any:
-    """End the session, here and in the browser."""
-    _end_session(hub)
-    return keep(redirect(url_for("web.sign_in"), 303), hub, None)  # type: ignore[arg-type]
-
-
-def _end_session(hub: Hub) -> None:
-    """End the session that the browser came with, so that none outlives signing in again or out."""
-    if (principal := find_principal(hub)) is not None:
-        enrolling.sign_out(hub, principal, request.cookies[COOKIE])
-    session.clear()
-
-
-def account(hub: Hub) -> Any:
-    """Who I am and what I may do."""
-    principal = me()
-    held = permissions_of(principal.roles)
-    return render(
-        pages.AccountPage(
-            name=principal.name,
-            organisation=organisation_name(hub, principal),
-            roles=tuple(sorted(principal.roles)),
-            permissions=tuple(item.value for item in Permission if item in held),
-            session_minutes=hub.settings.session_minutes,
-        )
-    )
 
 
 # --- what is happening
@@ -88,7 +41,7 @@ def home(hub: Hub) -> Any:
         pages.HomePage(
             start=_start(),
             figures=_figures(found),
-            attention=_attention(found, titles) + _proposed(hub),
+            attention=_attention(found, titles) + waiting_registrations(hub) + waiting_requests(hub) + _proposed(hub),
             deliveries=tuple(
                 pages.DeliveryLine(
                     item.id, dataset.title, home.name, item.state, item.sent, item.accepted, item.refused,
@@ -97,7 +50,7 @@ def home(hub: Hub) -> Any:
                 for item, dataset, home in found.deliveries
             ),
             linked=_linked(found),
-            runs=tuple(run_line(run, result, titles) for run, result in found.runs),
+            runs=run_lines(hub, found.runs, titles),
             upcoming=upcoming(hub, titles) if i_may(Permission.READ_RUNS) else (),
             released=_released(hub),
             sees=frozenset(name for name, permission in sees.items() if i_may(permission)),
@@ -127,7 +80,7 @@ def _figures(found: overview.Home) -> tuple[pages.Figure, ...]:
         refused = [item.refused for item, *_ in found.deliveries if item.refused]
         detail = f"of the last {len(found.deliveries)} deliveries" if found.deliveries else ""
         figures.append(pages.Figure("rows refused", sum(refused), url_for("web.deliveries"), detail))
-    if i_may(Permission.READ_RUNS):
+    if found.waiting is not None:
         figures.append(pages.Figure("pieces of work waiting", found.waiting, detail="deliveries and runs"))
     if i_may(Permission.REVIEW_RESULTS):
         figures.append(pages.Figure("results to decide", len(found.held), url_for("web.results")))
@@ -195,14 +148,24 @@ def _released(hub: Hub) -> tuple[pages.ResultLine, ...]:
 def cookies(hub: Hub) -> Any:
     """The cookies there are."""
     find_principal(hub)
-    idle = f"Until you close the browser, or {hub.settings.session_minutes} minutes after your last activity"
+    settings = hub.settings
+    idle = (
+        f"Until you close the browser, {settings.session_minutes} minutes after your last activity, or "
+        f"{settings.session_hours} hours after you signed in"
+    )
     return render(
         pages.TextPage(
             name="cookies",
             cookies=(
-                (COOKIE, "Keeps you signed in", idle),
+                (cookie_name(hub, COOKIE), "Keeps you signed in", idle),
                 (
-                    "hub_state",
+                    cookie_name(hub, DEVICES),
+                    "Says that you signed in with this browser before, so that others who guess at your password "
+                    "cannot keep you out. It does not sign you in",
+                    f"{DAYS} days",
+                ),
+                (
+                    cookie_name(hub, "hub_state"),
                     f"Guards the forms you send, and keeps your last search, encrypted, for {MINUTES} minutes",
                     "Until you close the browser or sign out",
                 ),
@@ -222,6 +185,6 @@ def accessibility(hub: Hub) -> Any:
 
 
 VIEWS = {
-    "sign_in": sign_in, "sign_out": sign_out, "account": account, "home": home, "cookies": cookies,
+    "home": home, "cookies": cookies,
     "privacy": privacy, "accessibility": accessibility,
 }  # fmt: skip
