@@ -21,6 +21,7 @@ from benchmarks.measure import interleaved
 from benchmarks.registry import Scale
 from benchmarks.table import Table, count, milliseconds, rate, ratio, seconds, turns
 from hub.audit import log as audit_log
+from hub.audit.vouching import SESSION_KEY
 from hub.identity import store as identities
 from hub.migrations.upgrade import upgrade
 from hub.storage.database import Database
@@ -50,6 +51,7 @@ def run(scale: Scale) -> list[Table]:
         tables = []
         for part, measure in (("write", _writing), ("verify", _verifying)):
             database = Database(f"sqlite:///{Path(name) / part}.db")
+            database.session_info[SESSION_KEY] = secrets.token_bytes(32)
             upgrade(database)
             try:
                 tables.append(measure(_Log(database), scale))

@@ -48,6 +48,7 @@ def writers(scale: Scale) -> Table:
         hub = stack.enter_context(_hub(folder, url))
         acts = {
             "a request (register an organisation)": _requests(hub),
+            "a request (a machine signs in)": _sign_ins(hub, each * _WRITERS * 2 * (scale.repeats + 1)),
             "its smallest transaction (one look, one row)": partial(_smallest, hub),
         }
         times: dict[str, list[float]] = {}
@@ -142,26 +143,55 @@ def _requests(hub: Hub) -> Act:
     return act
 
 
+def _sign_ins(hub: Hub, number: int) -> Act:
+    """An access token for a client assertion, over the application; the assertions are signed beforehand."""
+    from hub.app import create_app
+
+    app, assertion = create_app(hub.settings, hub), _client(hub)
+    ready = [assertion() for _ in range(number)]
+
+    def act() -> None:
+        answer = app.test_client().post(
+            "/oauth/token",
+            data={
+                "grant_type": "client_credentials", "client_assertion": ready.pop(),
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            },
+        )  # fmt: skip
+        if answer.status_code != 200:
+            raise RuntimeError(f"the request failed: {answer.get_data(as_text=True)}")
+
+    return act
+
+
 def _token(hub: Hub) -> str:
+    from hub.workflows import enrolling
+
+    return str(enrolling.token_for(hub, _client(hub)())[0])
+
+
+def _client(hub: Hub) -> Callable[[], str]:
+    """A registered operator's program; what is returned makes assertions that prove it is it."""
     from joserfc import jwt
     from joserfc.jwk import OKPKey
 
-    from hub.workflows import enrolling
-
     key = OKPKey.generate_key("Ed25519")
+    public = key.as_dict(private=False)
     with hub.database.write() as session:
         home = next(item for item in identities.list_organisations(session) if item.slug == "hub")
-        public = key.as_dict(private=False)
         client = identities.add_client(
             session, home.id, "bench", ["operator"], {name: public[name] for name in ("kty", "crv", "x")}
         )
-    now = int(time.time())
-    claims = {
-        "iss": client, "sub": client, "aud": hub.tokens.token_url, "iat": now, "exp": now + 60,
-        "jti": secrets.token_hex(16),
-    }  # fmt: skip
-    assertion = jwt.encode({"alg": "Ed25519", "typ": "JWT"}, claims, key, algorithms=["Ed25519"])
-    return str(enrolling.token_for(hub, assertion)[0])
+
+    def assertion() -> str:
+        now = int(time.time())
+        claims = {
+            "iss": client, "sub": client, "aud": hub.tokens.token_url, "iat": now, "exp": now + 290,
+            "jti": secrets.token_hex(16),
+        }  # fmt: skip
+        return jwt.encode({"alg": "Ed25519", "typ": "JWT"}, claims, key, algorithms=["Ed25519"])
+
+    return assertion
 
 
 @contextmanager

@@ -89,7 +89,11 @@ def linked_hub(folder: Path, people: int) -> LinkedHub:
     from hub.workflows.hub import today
     from hub.workflows.work import drain
 
-    hub = init_hub(load_settings(folder / "hub", environ={}, public_url="http://127.0.0.1"))
+    hub = init_hub(
+        load_settings(
+            folder / "hub", environ={}, public_url="http://127.0.0.1", two_person_registration=False
+        )
+    )
     operator = _person(hub, "hub", "operator")
     borough = generate(folder / "borough", people=people, seed=_SEED, today=today(hub))
     for department in DEPARTMENTS:

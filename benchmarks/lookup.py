@@ -218,7 +218,11 @@ def _linked(folder: Path, people: int) -> tuple[LinkedHub, pa.Table]:
     from hub.config import load_settings
     from hub.workflows import enrolling
 
-    hub = init_hub(load_settings(folder / "hub", environ={}, public_url="http://127.0.0.1"))
+    hub = init_hub(
+        load_settings(
+            folder / "hub", environ={}, public_url="http://127.0.0.1", two_person_registration=False
+        )
+    )
     operator = _person(hub, "hub", "operator")
     for department in DEPARTMENTS:
         enrolling.add_organisation(hub, operator, department.slug, department.name)

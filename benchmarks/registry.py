@@ -37,7 +37,7 @@ BENCHMARKS = {
     "linkage": "who is who and who lives with whom: speed, and how often that is right",
     "lookup": "finding a person and opening a household on a linked borough",
     "rotation": "every owner's key under a new root key, and reading meanwhile",
-    "audit": "what an audit entry costs a transaction, and verifying the log",
+    "audit": "what an audit entry costs a transaction and a request, verifying the log, proofs",
 }
 
 

@@ -161,7 +161,13 @@ def _guard_agreements(database: Database, keyring: Keyring, key: bytes, *, again
         return
     with database.write() as session:
         agreements.adopt(session)
-    keyring.change(lambda held: replace(held, agreements_sealed=True))
+    try:
+        keyring.change(lambda held: replace(held, agreements_sealed=True))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The keyring in {keyring.folder} cannot be written ({error.strerror}). After this upgrade the hub writes "
+            "into it once, that agreements are sealed from now on. Make the folder writable and start again."
+        ) from None
 
 
 def init_hub(settings: Settings) -> Hub:
@@ -232,18 +238,29 @@ def restore_hub(
         copy_keyring(copied, settings.keys_dir, settings.key_passphrase, kind)
     keyring = Keyring.open(settings.keys_dir, settings.key_passphrase, providers=providers)
     backup.believe(found, keyring.checkpoint_public_keys)
+    before_seals = _has_no_seals(found.folder / backup.DATABASE)
     ready = _prepare_database(settings, found.folder / backup.DATABASE)
     problems = backup.put_objects(ObjectStore(settings.resolved_objects), found, report)
     ready()
     keyring.close()
     hub = open_hub(settings)
-    # A backup from before there were seals is believed as a whole: its signature was checked above.
-    _guard_agreements(hub.database, hub.keyring, hub.vault.derived_key("agreement seals"), again=True)
+    if before_seals:  # believed as a whole: the backup's signature was checked above
+        _guard_agreements(hub.database, hub.keyring, hub.vault.derived_key("agreement seals"), again=True)
     problems += backup.check_restored(hub, report)
     backup.note_restored(
         hub, Principal("system", "command-line", "", "", "hub", frozenset({"operator"})), found, problems
     )
     return hub, problems
+
+
+def _has_no_seals(source: Path) -> bool:
+    """Whether a backup's database is from before agreements were sealed."""
+    import sqlite3
+
+    with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(agreements)")]
+    connection.close()
+    return "seal" not in columns
 
 
 def _prepare_database(settings: Settings, source: Path) -> Callable[[], None]:

@@ -7,6 +7,8 @@ A generated part stands between two comments of a Markdown file; what follows `b
     <!-- begin layers -->                                 the house, from the import contract
     <!-- begin settings -->                               every setting with its variable, default and help
     <!-- begin states hub.intake.states:TRANSITIONS -->   a state machine, from its table of transitions
+    <!-- begin record -->                                 the fields of an agreement, from its schema
+    <!-- begin powers -->                                 the legal powers that the hub knows
     <!-- begin targets -->                                what make can do, from the Makefile
     ...
     <!-- end -->
@@ -54,9 +56,15 @@ def states(table: str) -> str:
     module, _, name = table.partition(":")
     transitions: Mapping[tuple[str, str], str] = getattr(importlib.import_module(module), name)
     sources, targets = {state for state, _ in transitions}, set(transitions.values())
-    lines = [f"    [*] --> {state}" for state in sorted(sources - targets)]
+    first = sorted(sources - targets) or [next(iter(transitions))[0]]  # or where the table begins
+    lines = [f"    [*] --> {state}" for state in first]
     lines += [f"    {state} --> {after}: {event}" for (state, event), after in transitions.items()]
     lines += [f"    {state} --> [*]" for state in sorted(targets - sources)]
+    names = {state: str(state).replace(" ", "_") for state in sorted(sources | targets)}
+    for state, name in names.items():  # Mermaid knows a state of two words by an alias only
+        if name != state:
+            lines = [re.sub(rf"\b{state}\b(?=$| -->|:)", name, line) for line in lines]
+            lines.insert(0, f'    state "{state}" as {name}')
     return "```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -68,10 +76,52 @@ def targets() -> str:
     return "\n".join([*lines, *(f"| `make {name}` | {what} |" for name, what in found)]) + "\n"
 
 
+def record() -> str:
+    """List the fields of an agreement, from the schema that checks them."""
+    from marshmallow import fields
+
+    from hub.policy.agreement import AgreementSchema
+
+    lines = ["| Field | What it is | Kind | If left out |", "| --- | --- | --- | --- |"]
+    for name, field in AgreementSchema().fields.items():
+        kind = {fields.List: "list", fields.Date: "day", fields.Integer: "number", fields.Dict: "mapping",
+                fields.Boolean: "true or false"}.get(type(field), "text")  # fmt: skip
+        offered = getattr(getattr(field, "validate", None), "choices", None)
+        if offered:
+            kind = ", ".join(f"`{one}`" for one in offered if one)
+        missing = "needed" if field.required else _default(field.load_default)
+        lines.append(f"| `{name}` | {field.metadata.get('description', '')} | {kind} | {missing} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: object) -> str:
+    """A default as the table shows it."""
+    if callable(value) or value in ("", None):
+        return "nothing"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def powers() -> str:
+    """List the legal powers that the hub knows, with their objectives."""
+    from hub.policy.powers import POWERS
+
+    lines = ["| Power | What it is | Objectives | Bodies |", "| --- | --- | --- | --- |"]
+    for item in POWERS.values():
+        served = "; ".join(f"`{one.id}` ({one.title})" for one in item.objectives)
+        sides = " and ".join(
+            {"publisher": "those who publish", "user": "those who use"}[side] for side in item.lists
+        )
+        listed = f"{sides}: {item.listed}" if item.listed else "none listed"
+        lines.append(f"| `{item.id}` | {item.title} ({item.source}) | {served} | {listed} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "layers": layers,
     "settings": settings_table,
     "states": states,
+    "record": record,
+    "powers": powers,
     "targets": targets,
 }
 

@@ -24,7 +24,9 @@ class TokenRequest(Schema):
     grant_type = fields.String(required=True, validate=validate.Equal("client_credentials"))
     client_assertion_type = fields.String(required=True, validate=validate.Equal(_ASSERTION))
     client_assertion = fields.String(
-        required=True, validate=validate.Length(1, 4000), metadata={"description": "JWT signed with the client's key."}
+        required=True,
+        validate=validate.Length(1, 4000),
+        metadata={"description": "JWT signed with the client's key."},
     )
     scope = fields.String(
         validate=validate.Length(max=1000),

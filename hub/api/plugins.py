@@ -63,6 +63,9 @@ class ScheduleAnswer(Schema):
     cron = fields.String()
     parameters = fields.Dict()
     enabled = fields.Boolean()
+    paused_because = fields.String(
+        metadata={"description": "Why the hub paused it, for example because its agreement ended."}
+    )
     created_at = fields.AwareDateTime(format="iso")
 
 

@@ -122,7 +122,11 @@ def verify_export(
     notes: list[tuple[int, str, bytes]] = []
     for line in chain(iter(lambda: stream.readline(_LONGEST), b""), (b"",)):
         if line[:1] == b'"':
-            notes.append((walk.tree.size + len(hashes), _note(line), b""))
+            size = walk.tree.size + len(hashes)
+            if notes and notes[-1][0] == size:
+                found.report(f"There are two checkpoints of size {size}.")
+            else:
+                notes.append((size, _note(line), b""))
             continue
         if len(hashes) >= _AT_ONCE or not line:
             walk.add(hashes, notes)
@@ -152,8 +156,10 @@ def _trusted(header: Header, known: Sequence[str]) -> list[Ed25519PublicKey]:
             raise ExportError("the file's key is of another log than its entries")
         keys = public_keys(origin, header.succession, current)
         mine = [read_verifier_key(text) for text in known]
-    except (CheckpointError, SuccessionError) as error:
+    except (CheckpointError, SuccessionError, ExportError) as error:
         raise ExportError(str(error)) from None
+    except ValueError:
+        raise ExportError("the file's keys cannot be read") from None
     theirs = {key.public_bytes_raw() for key in keys}
     if not mine:
         raise ExportError("without a key that you know, the file proves nothing: give one with --key")

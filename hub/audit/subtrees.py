@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from hub.audit.merkle import TILE, TILE_HEIGHT, Subtree, node_hash, perfect_root
@@ -19,7 +19,13 @@ __all__ = ["Hashes", "keep", "stored"]
 
 
 def keep(session: Session, subtrees: Sequence[Subtree]) -> None:
-    """Write down the roots of tiles that are complete; they never change."""
+    """Write down the roots of tiles that are complete; they never change.
+
+    What stands there already was not put there by the hub, and must not keep it from sealing.
+    """
+    for level in {item.level for item in subtrees}:
+        first = min(item.place for item in subtrees if item.level == level)
+        session.execute(delete(SubtreeRow).where(SubtreeRow.level == level, SubtreeRow.place >= first))
     if subtrees:
         session.execute(insert(SubtreeRow), [item._asdict() for item in subtrees])
 

@@ -74,12 +74,17 @@ def list_runs(ctx: click.Context, directory: str, form: str) -> None:
 @click.option("--agreement", required=True, metavar="ID", help="The agreement it runs under.")
 @click.option("--org", "organisation", required=True, metavar="SLUG", help="The organisation it runs for.")
 @click.option("--parameter", "given", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
+@as_options
 @dir_option
 @click.pass_context
 def start_run(
-    ctx: click.Context, plugin: str, agreement: str, organisation: str, given: tuple[str, ...], directory: str
-) -> None:
-    """Queue a run; the worker carries it out."""
+    ctx: click.Context, plugin: str, agreement: str, organisation: str, given: tuple[str, ...], username: str | None,
+    password: str | None, directory: str,
+) -> None:  # fmt: skip
+    """Queue a run; the worker carries it out.
+
+    Without --as you ask as the hub's operator, whom an agreement that names roles may not let.
+    """
     from hub.workflows import running
 
     parameters = {}
@@ -91,7 +96,9 @@ def start_run(
             parameters[name] = json.loads(value)
         except ValueError:
             parameters[name] = value
-    run = running.request_run(hub_of(ctx, directory), operator(), plugin, agreement, organisation, parameters)
+    hub = hub_of(ctx, directory)
+    who = person(hub, username, password) if username else operator()
+    run = running.request_run(hub, who, plugin, agreement, organisation, parameters)
     click.echo(run.id)
 
 

@@ -127,13 +127,19 @@ def seal(ctx: click.Context, directory: str) -> None:
 @click.pass_context
 def checkpoint(ctx: click.Context, file: Path | None, directory: str) -> None:
     """Print the newest signed checkpoint, or write it to a file."""
+    from hub.errors import Unavailable
     from hub.workflows import auditing
 
     found = auditing.checkpoint(hub_of(ctx, directory), operator("auditor"))
     if file is None:
         click.echo(found, nl=False)
     else:
-        file.write_text(found, encoding="utf-8")
+        try:
+            file.write_text(found, encoding="utf-8")
+        except OSError as error:
+            raise Unavailable(
+                f"{file} cannot be written: {error.strerror or type(error).__name__}."
+            ) from None
         click.echo(f"The checkpoint is in {file}. Keep it outside the hub.", err=True)
 
 

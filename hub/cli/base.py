@@ -134,23 +134,24 @@ def operator(*roles: str) -> Principal:
     return Principal("system", "command-line", "command line", "", "hub", frozenset(roles or ("operator",)))
 
 
-def person(hub: Hub, username: str | None, password: str | None) -> Principal:
+def person(
+    hub: Hub, username: str | None, password: str | None, *, code_variable: str = "HUB_CODE"
+) -> Principal:
     """A person who proves who they are, for acts that count by who does them (agreements, releases).
 
-    The code of a second factor is asked for where the account has one (or taken from HUB_CODE).
+    The code of a second factor is asked for where the account has one (or taken from the environment).
     """
     from hub.workflows import signing_in
 
     name = username or click.prompt("Username", err=True)
     word = password or click.prompt("Password", hide_input=True, err=True)
-    return signing_in.prove(hub, name, word, _ask_code)
-
-
-def _ask_code() -> str:
-    asked: str = os.environ.get("HUB_CODE") or click.prompt(
-        "Code from your app, or a recovery code", hide_input=True, err=True
+    asked = "Code from your app, or a recovery code"
+    return signing_in.prove(
+        hub,
+        name,
+        word,
+        lambda: os.environ.get(code_variable) or click.prompt(asked, hide_input=True, err=True),
     )
-    return asked
 
 
 def as_options(command: F) -> F:

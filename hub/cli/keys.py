@@ -194,7 +194,7 @@ def shred(
         return
     first = person(hub, said["username"], said["password"])
     click.echo("The second person:", err=True)
-    other = person(hub, said["second"], said["second_password"])
+    other = person(hub, said["second"], said["second_password"], code_variable="HUB_SECOND_CODE")
     why = said["reason"] or click.prompt("Why is this destroyed?", err=True)
     typed = said["confirm"] or click.prompt(f"This cannot be undone. Type {target} to destroy it", err=True)
     if typed.strip() != target:

@@ -26,24 +26,30 @@ def rights() -> None:
 
 @rights.command("list", epilog="Example:\n\n  hub rights list --as olive --format json")
 @click.option("--all", "everything", is_flag=True, help="Closed requests too.")
+@click.option(
+    "--corrections", is_flag=True, help="Corrections that wait for your organisation (data stewards) instead."
+)
 @as_options
 @dir_option
 @format_option
 @click.pass_context
 def list_requests(
-    ctx: click.Context,
-    everything: bool,
-    username: str | None,
-    password: str | None,
-    directory: str,
-    form: str,
-) -> None:
-    """List requests by the day they are due."""
+    ctx: click.Context, everything: bool, corrections: bool, username: str | None, password: str | None,
+    directory: str, form: str,
+) -> None:  # fmt: skip
+    """List requests by the day they are due, or the corrections that wait."""
     from hub.workflows import rights as workflow
+    from hub.workflows import rights_corrections
     from hub.workflows.hub import today
 
     hub = hub_of(ctx, directory)
-    found = workflow.list_requests(hub, person(hub, username, password), only_open=not everything, limit=500)
+    who = person(hub, username, password)
+    if corrections:
+        tasks = rights_corrections.list_tasks(hub, who)
+        lines = [(item.id, item.dataset_id, item.state.value, item.sent_at) for item in tasks]
+        print_table(form, ["correction", "dataset", "state", "sent"], lines)
+        return
+    found = workflow.list_requests(hub, who, only_open=not everything, limit=500)
     rows = [
         (item.id, item.kind.value, item.state.value, item.received_on, item.due_on, item.overdue(today(hub)))
         for item in found
@@ -209,20 +215,3 @@ def code(ctx: click.Context, username: str | None, password: str | None, directo
     born = click.prompt("Date of birth, as on what they showed you", type=wanted, err=True)
     checked = click.prompt("How did you check who they are", err=True)
     click.echo(rights_citizen.make_code(hub, officer, ident, born.date(), checked))
-
-
-@rights.command("corrections", epilog="Example:\n\n  hub rights corrections --as stella")
-@as_options
-@dir_option
-@format_option
-@click.pass_context
-def corrections(
-    ctx: click.Context, username: str | None, password: str | None, directory: str, form: str
-) -> None:
-    """List the corrections that wait for your organisation."""
-    from hub.workflows import rights_corrections
-
-    hub = hub_of(ctx, directory)
-    found = rights_corrections.list_tasks(hub, person(hub, username, password))
-    rows = [(item.id, item.dataset_id, item.state.value, item.sent_at) for item in found]
-    print_table(form, ["correction", "dataset", "state", "sent"], rows)

@@ -152,11 +152,21 @@ def doctor(ctx: click.Context, directory: str) -> None:
         word = "one person" if not hub.settings.two_person_registration else "two people"
         return True, f"{word} for each registration", (problem,) if problem else ()
 
+    def signing_in() -> tuple[bool, str, Sequence[str]]:
+        settings = hub.settings
+        asked = settings.require_second_factor or "nobody"
+        hints = (
+            ["Set require_second_factor before real data comes."] if not settings.second_factor_roles else []
+        )
+        if not settings.secure_cookies and not settings.resolved_public_url.startswith("http://127."):
+            hints.append("Set secure_cookies: this hub is reached by other machines.")
+        return True, f"second factor for: {asked}", hints
+
     def sandbox() -> tuple[bool, str, Sequence[str]]:
         isolation = hub.sandbox().isolation()
         return isolation.level != "none", isolation.level, isolation.details
 
-    well = [_look(part) for part in (database, objects, keyring, audit_log, approvals, sandbox)]
+    well = [_look(part) for part in (database, objects, keyring, audit_log, approvals, signing_in, sandbox)]
     ctx.exit(0 if all(well) else 1)
 
 

@@ -257,7 +257,7 @@ class Story:
         self.say(f"    done in {time.monotonic() - started:.1f} s")
 
 
-def _key_pair() -> tuple[Any, dict[str, str]]:
+def _key_pair() -> tuple[Any, dict[str, Any]]:
     """A fresh key, and its public part as the hub registers it."""
     key = new_key()
     public = {

@@ -1,4 +1,4 @@
-"""How many could be the second person."""
+"""Who counts as a second person, and how many there are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from hub.identity.states import Registration
 from hub.identity.tables import ClientRow, OrganisationRow, UserRow
 
-__all__ = ["count_operators"]
+__all__ = ["count_operators", "hands"]
 
 _OPERATOR = "operator"
 
@@ -27,3 +27,15 @@ def count_operators(session: Session, organisation: str = "hub") -> int:
         ),
     ]  # fmt: skip
     return sum(_OPERATOR in roles.split(",") for roles in found)
+
+
+def hands(session: Session, reference: str) -> frozenset[str]:
+    """In whose hands somebody is who acts: for a machine client also whoever registered or invited it.
+
+    So that nobody approves with a tool what they registered themselves, or the other way round. What was registered at
+    the hub's machine is in nobody else's hands.
+    """
+    kind, _, ident = reference.partition(":")
+    row = session.get(ClientRow, ident) if kind == "client" else None
+    more = (row.registered_by, row.invited_by) if row is not None else ()
+    return frozenset((reference, *(item for item in more if item and not item.startswith("system:"))))

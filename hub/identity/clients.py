@@ -106,7 +106,7 @@ def enrol(
         ["connector"],
         signing_key,
         approved=approved,
-        invited_by=row.invited_by,
+        invited_by=row.invited_by or "",
     )
     return row.client_id, organisation(session, row.organisation_id)
 
@@ -196,7 +196,7 @@ def client_records(
     return [
         ClientRecord(
             row.id, row.name, slug, tuple(filter(None, row.roles.split(","))), Registration(row.state),
-            row.created_at, row.registered_by, row.invited_by, row.decided_at, row.decided_by, row.jwks_url,
+            row.created_at, row.registered_by or "", row.invited_by or "", row.decided_at, row.decided_by, row.jwks_url,
             tuple(thumbprint(key) for key in keys[row.id]),
         )
         for row, slug in rows

@@ -40,7 +40,7 @@ _RSA_BITS: Final = (2048, 8192)
 _LONGEST_ID: Final = 200
 
 
-def public_jwk(document: Mapping[str, Any]) -> dict[str, Any]:
+def public_jwk(document: Any) -> dict[str, Any]:
     """A public Ed25519 JWK with the members that make it one, and no others.
 
     Raises:
@@ -127,7 +127,7 @@ def _words(error: Exception) -> str:
     return f"{error.args[0]} is missing" if isinstance(error, KeyError) and error.args else str(error)
 
 
-def _refuse_private(document: Mapping[str, Any]) -> None:
+def _refuse_private(document: Any) -> None:
     if isinstance(document, Mapping) and _PRIVATE & set(document):
         raise Invalid(
             "The signing key holds its private part. Send only the public part, and make a new pair now."

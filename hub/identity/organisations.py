@@ -117,8 +117,8 @@ def organisation_records(session: Session, state: Registration | None = None) ->
         query = query.where(OrganisationRow.state == state)
     return [
         OrganisationRecord(
-            row.id, row.slug, row.name, Registration(row.state), row.created_at, row.registered_by, row.decided_at,
-            row.decided_by,
+            row.id, row.slug, row.name, Registration(row.state), row.created_at, row.registered_by or "",
+            row.decided_at, row.decided_by,
         )
         for row in session.scalars(query)
     ]  # fmt: skip

@@ -20,7 +20,7 @@ class OrganisationRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(16), server_default="approved")
-    registered_by: Mapped[str] = mapped_column(String(64), server_default="")
+    registered_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(64))
 
@@ -140,8 +140,8 @@ class ClientRow(Base):
     active: Mapped[bool]
     created_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(16), server_default="approved")
-    registered_by: Mapped[str] = mapped_column(String(64), server_default="")
-    invited_by: Mapped[str] = mapped_column(String(64), server_default="")
+    registered_by: Mapped[str | None] = mapped_column(String(64))
+    invited_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(64))
     jwks_url: Mapped[str | None] = mapped_column(Text)
@@ -173,7 +173,7 @@ class EnrolmentRow(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     expires_at: Mapped[datetime]
     client_id: Mapped[str | None] = mapped_column(String(40))
-    invited_by: Mapped[str] = mapped_column(String(64), server_default="")
+    invited_by: Mapped[str | None] = mapped_column(String(64))
 
 
 class AssertionRow(Base):

@@ -148,7 +148,7 @@ def kept_since(agreement: Agreement, now: datetime, on: date) -> datetime | None
     """
     if agreement.trouble:
         return None  # nobody knows who may read under a record that was changed
-    ended = agreement.state in ENDED or on > agreement.end
+    ended = agreement.state in ENDED or on > agreement.end or bool(agreement.trouble)
     if ended and agreement.results_at_end != "readable":
         return None
     retention = timedelta(days=agreement.retention_days)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub.errors import ConfigurationError
 
-__all__ = ["SESSION_KEY", "holds", "seal"]
+__all__ = ["SESSION_KEY", "holds", "key_of", "seal"]
 
 #: Under which name sessions carry the key.
 SESSION_KEY: Final = "agreement-seals"
@@ -27,7 +27,7 @@ def seal(session: Session, kind: str, *parts: Any) -> str:
     Raises:
         ConfigurationError: when the session was made without a key.
     """
-    key = session.info.get(SESSION_KEY)
+    key = key_of(session)
     if not key:
         raise ConfigurationError(
             "This database was opened without the hub's keys, so agreements cannot be kept in it."
@@ -35,9 +35,13 @@ def seal(session: Session, kind: str, *parts: Any) -> str:
     return _made(key, kind, parts)
 
 
-def holds(session: Session, found: str | None, kind: str, *parts: Any) -> bool:
+def key_of(session: Session) -> bytes:
+    """The key that a session carries; empty without one, and then nothing is believed."""
+    return bytes(session.info.get(SESSION_KEY) or b"")
+
+
+def holds(key: bytes, found: str | None, kind: str, *parts: Any) -> bool:
     """Whether a seal is the hub's own over these values; never without a key."""
-    key = session.info.get(SESSION_KEY)
     return bool(key) and bool(found) and hmac.compare_digest(_made(key, kind, parts), str(found))
 
 

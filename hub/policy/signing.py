@@ -110,7 +110,7 @@ def _decide(session: Session, key_id: str, by: str, state: str, before: Sequence
     row = _key_row(session, key_id)
     if row.state not in before:
         raise Conflict(f"The key is {row.state}.")
-    if state == "active" and not seals.holds(session, row.seal, "key", *key_facts(row)):
+    if state == "active" and not seals.holds(seals.key_of(session), row.seal, "key", *key_facts(row)):
         raise Conflict("The record of this key was changed by something else than the hub. Revoke it.")
     row.state, row.decided_at, row.decided_by = state, utc_now(), by
     row.seal = seals.seal(session, "key", *key_facts(row))
@@ -168,7 +168,11 @@ def add_signature(session: Session, said: Statement, signature: str, by: str) ->
     query = select(SigningKeyRow).where(
         SigningKeyRow.organisation == said.organisation, SigningKeyRow.state == "active"
     )
-    keys = [row for row in session.scalars(query) if seals.holds(session, row.seal, "key", *key_facts(row))]
+    keys = [
+        row
+        for row in session.scalars(query)
+        if seals.holds(seals.key_of(session), row.seal, "key", *key_facts(row))
+    ]
     if not keys:
         raise Invalid(
             f"No signing key of {said.organisation} is registered and approved. Register one: hub agreements keys add.",

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
-from hashlib import sha256
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, NotFound
 from hub.policy import seals
 from hub.policy.agreement import Agreement, AgreementState, load_agreement, move
-from hub.policy.believing import SIGNED, judged
-from hub.policy.states import ENDED
+from hub.policy.believing import SIGNED, KeptAgreement, KeptSignature, believed, facts
 from hub.policy.tables import AgreementRow, SignatureRow, SigningKeyRow
 from hub.storage.database import utc_now
 
@@ -59,7 +57,7 @@ def add(session: Session, text: str, by: str, *, also: str = "") -> Agreement:
     row = session.get(AgreementRow, agreement.id)
     if row is not None:
         if row.text == text:
-            return _read(session, [row])[0]
+            return _read(session, row)
         raise Conflict(
             f"There is an agreement {agreement.id} already, with another text. Agreements are not edited once they "
             "are agreed: give the new one an id of its own and withdraw the old."
@@ -94,7 +92,7 @@ def replace_text(session: Session, agreement_id: str, text: str, by: str, *, als
         row.authors = _authors(*row.authors.split(","), by, also)
         row.seal = _seal(session, row)
         session.flush()
-    return _read(session, [row])[0]
+    return _read(session, row)
 
 
 def change_state(
@@ -119,7 +117,7 @@ def change_state(
         row.parties = json.dumps({slug: list(parts) for slug, parts in sorted((parties or {}).items())})
     row.seal = _seal(session, row)
     session.flush()
-    return _read(session, [row])[0]
+    return _read(session, row)
 
 
 def get(session: Session, agreement_id: str) -> Agreement:
@@ -128,7 +126,7 @@ def get(session: Session, agreement_id: str) -> Agreement:
     Raises:
         NotFound: when there is none.
     """
-    return _read(session, [_row(session, agreement_id)])[0]
+    return _read(session, _row(session, agreement_id))
 
 
 def get_text(session: Session, agreement_id: str) -> str:
@@ -147,21 +145,18 @@ def record(session: Session, agreement_id: str) -> Record:
 
 def list_all(session: Session) -> list[Agreement]:
     """All agreements by id."""
-    return _read(session, list(session.scalars(select(AgreementRow).order_by(AgreementRow.id))))
+    return _found(session)
 
 
 def active(session: Session, on: date) -> list[Agreement]:
     """The agreements in force on a day, whose records can be believed."""
-    rows = session.scalars(
-        select(AgreementRow).where(AgreementRow.state == AgreementState.ACTIVE).order_by(AgreementRow.id)
-    )
-    return [agreement for agreement in _read(session, list(rows)) if agreement.in_force(on)]
+    found = _found(session, AgreementRow.state == AgreementState.ACTIVE)
+    return [agreement for agreement in found if agreement.in_force(on)]
 
 
 def over(session: Session, on: date) -> list[Agreement]:
     """Agreements that are still active though their last day is over."""
-    rows = session.scalars(select(AgreementRow).where(AgreementRow.state == AgreementState.ACTIVE))
-    return [agreement for agreement in _read(session, list(rows)) if agreement.end < on]
+    return [item for item in _found(session, AgreementRow.state == AgreementState.ACTIVE) if item.end < on]
 
 
 def adopt(session: Session) -> int:
@@ -195,72 +190,50 @@ def _row(session: Session, agreement_id: str) -> AgreementRow:
 def _own(session: Session, agreement_id: str) -> AgreementRow:
     """The row of an agreement whose record can be believed."""
     row = _row(session, agreement_id)
-    if trouble := _read(session, [row])[0].trouble:
+    if trouble := _read(session, row).trouble:
         raise Conflict(
             f"Agreement {agreement_id} cannot go on: {trouble}. Withdraw it and draft it anew under another id."
         )
     return row
 
 
-def _facts(row: AgreementRow) -> tuple[object, ...]:
-    """What the seal is about."""
-    return (
-        row.id, row.version, sha256(row.text.encode()).hexdigest(), row.state, row.created_by, row.authors,
-        row.approved_by, row.parties, row.unsigned, row.decided_at.isoformat() if row.decided_at else None,
-    )  # fmt: skip
-
-
 def _seal(session: Session, row: AgreementRow) -> str:
-    return seals.seal(session, "agreement", *_facts(row))
+    return seals.seal(session, "agreement", *facts(row))
 
 
-_parsed = lru_cache(maxsize=4096)(load_agreement)  # a text never changes, and every decision reads it
+_AGREEMENT: Final = [getattr(AgreementRow, name) for name in KeptAgreement._fields]
+_SIGNATURE: Final = [
+    SignatureRow.agreement_id, SignatureRow.version, SignatureRow.organisation, SignatureRow.key_id,
+    SignatureRow.signer, SignatureRow.statement, SignatureRow.signature, SignatureRow.by, SignatureRow.seal,
+    SigningKeyRow.organisation, SigningKeyRow.public_key, SigningKeyRow.state, SigningKeyRow.added_by,
+    SigningKeyRow.added_for, SigningKeyRow.decided_by, SigningKeyRow.seal,
+]  # fmt: skip
 
 
-def _written(row: AgreementRow) -> Agreement:
-    """The agreement that a row holds; a husk that gives nothing when its text or state is no longer one at all."""
-    try:
-        return replace(_parsed(row.text), id=row.id, state=AgreementState(row.state))
-    except (Invalid, ValueError):
-        words = dict.fromkeys(_WORDS, "?")
-        return Agreement(
-            id=row.id, title="An agreement whose text cannot be read", **words, controllers=(), organisations=(),
-            roles=(), operations=frozenset(), plugins=frozenset(), datasets=(), start=date.min, end=date.min,
-            retention_days=36525, minimum_count=10, round_to=5, state=AgreementState.WITHDRAWN,
-        )  # fmt: skip
+def _found(session: Session, *conditions: ColumnElement[bool]) -> list[Agreement]:
+    """Agreements by id, with the signatures that hold and what is wrong with their records: two questions at most."""
+    query = select(*_AGREEMENT).where(*conditions).order_by(AgreementRow.id)
+    kept = [KeptAgreement(*row) for row in session.execute(query)]
+    signed = _signatures(session, [item.id for item in kept if item.state in SIGNED])
+    key = seals.key_of(session)
+    return [believed(key, item, tuple(signed.get(item.id, ()))) for item in kept]
 
 
-_WORDS = (
-    "purpose", "legal_power", "objective", "public_benefit", "lawful_basis", "special_category_basis", "contact",
-)  # fmt: skip
+def _read(session: Session, row: AgreementRow) -> Agreement:
+    """One agreement from a row that is at hand."""
+    kept = KeptAgreement(*(getattr(row, name) for name in KeptAgreement._fields))
+    signed = _signatures(session, [row.id]) if row.state in SIGNED else {}
+    return believed(seals.key_of(session), kept, tuple(signed.get(row.id, ())))
 
 
-def _read(session: Session, rows: Sequence[AgreementRow]) -> list[Agreement]:
-    """Agreements from their rows, with the signatures that hold and what is wrong with the record."""
-    signed = _signatures(session, [row.id for row in rows if row.state in SIGNED])
-    found = []
-    for row in rows:
-        believed = seals.holds(session, row.seal, "agreement", *_facts(row))
-        verdict = judged(session, row, signed.get(row.id, ()), believed=believed)
-        found.append(
-            replace(
-                _written(row), version=row.version,
-                signed_by=verdict.signed_by, trouble=verdict.trouble,
-                ended_on=row.decided_at.date() if row.decided_at and row.state in ENDED else None,
-            )
-        )  # fmt: skip
-    return found
-
-
-def _signatures(session: Session, ids: Iterable[str]) -> dict[str, list[tuple[SignatureRow, SigningKeyRow]]]:
+def _signatures(session: Session, ids: Sequence[str]) -> dict[str, list[KeptSignature]]:
     """Signatures with their keys, by agreement: one question to the database, however many agreements."""
-    ids = list(ids)
     if not ids:
         return {}
-    query = select(SignatureRow, SigningKeyRow).join(SigningKeyRow, SigningKeyRow.id == SignatureRow.key_id)
+    query = select(*_SIGNATURE).join(SigningKeyRow, SigningKeyRow.id == SignatureRow.key_id)
     if len(ids) <= _MANY:
         query = query.where(SignatureRow.agreement_id.in_(ids))
-    found: dict[str, list[tuple[SignatureRow, SigningKeyRow]]] = {}
-    for signature, key in session.execute(query):
-        found.setdefault(signature.agreement_id, []).append((signature, key))
+    found: dict[str, list[KeptSignature]] = {}
+    for row in session.execute(query.order_by(SignatureRow.agreement_id, SignatureRow.organisation)):
+        found.setdefault(row[0], []).append(KeptSignature(*row))
     return found

@@ -11,7 +11,7 @@ from hub.runs.states import ResultState, RunState
 from hub.runs.store import decide_result, finish_run
 from hub.runs.tables import ResultRow, RunRow, ScheduleRow
 
-__all__ = ["Ended", "end_under", "paused_because"]
+__all__ = ["Ended", "end_under"]
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,3 @@ def end_under(session: Session, agreement_id: str, *, message: str, by: str, not
         decide_result(session, result_id, "reject", by, note)
     session.flush()
     return Ended(tuple(item.id for item in schedules), tuple(runs), tuple(held))
-
-
-def paused_because(session: Session, schedule_id: str) -> str:
-    """Why the hub paused a schedule, in words; empty when a person did, or it is not paused."""
-    row = session.get(ScheduleRow, schedule_id)
-    return (row.paused_because or "") if row is not None and not row.enabled else ""

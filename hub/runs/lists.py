@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
@@ -32,7 +33,8 @@ def runs(
         query = query.where(RunRow.id < before)
     if plugin is not None:
         query = query.where(RunRow.plugin == plugin)
-    return [(run_of(run), result_of(result) if result else None) for run, result in session.execute(query)]
+    found: Any = session.execute(query)  # a run without a result has None beside it
+    return [(run_of(run), None if result is None else result_of(result)) for run, result in found]
 
 
 def results(

@@ -44,7 +44,10 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a plugin runs; `organisation` is the slug of the one it runs for, `first_at` an extra first run."""
+    """When a plugin runs; `organisation` is the slug of the one it runs for, `first_at` an extra first run.
+
+    `paused_because` says why the hub paused it; empty where a person did.
+    """
 
     id: str
     plugin: str
@@ -56,6 +59,7 @@ class Schedule:
     organisation: str
     created_at: datetime
     first_at: datetime | None
+    paused_because: str = ""
 
 
 @dataclass(frozen=True)
@@ -357,7 +361,7 @@ def schedule_of(row: ScheduleRow) -> Schedule:
     """A schedule from its row."""
     return Schedule(
         row.id, row.plugin, row.agreement_id, row.cron, json.loads(row.parameters), row.enabled, row.created_by,
-        row.organisation, row.created_at, row.first_at,
+        row.organisation, row.created_at, row.first_at, row.paused_because or "",
     )  # fmt: skip
 
 

@@ -88,7 +88,9 @@ ROUTES: Final = (
     Route("agreement_draft", "/agreements/drafts/<draft_id>", _P.MANAGE_AGREEMENTS, _BOTH),
     Route("agreement_question", "/agreements/drafts/<draft_id>/<question>", _P.MANAGE_AGREEMENTS, _BOTH),
     Route(
-        "agreement_columns", "/agreements/drafts/<draft_id>/datasets/<publisher>/<contract>", _P.MANAGE_AGREEMENTS,
+        "agreement_columns",
+        "/agreements/drafts/<draft_id>/datasets/<publisher>/<contract>",
+        _P.MANAGE_AGREEMENTS,
         _BOTH,
     ),
     Route("agreement", "/agreements/<agreement_id>", _P.READ_AGREEMENTS),

@@ -6,7 +6,7 @@ first account can be made with a password.) Nobody gives themselves a role.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from hub.identity.people import Account
 from hub.identity.principal import Principal
 from hub.identity.sessions import SignedIn
 from hub.policy.roles import PERSON_ROLES, Permission
-from hub.policy.scope import may_act_for
+from hub.policy.scope import may_act_for, whole_hub
 from hub.workflows.hub import Hub, authorise, note
 
 __all__ = [
@@ -113,6 +113,7 @@ def _add(
     code: bool = False,
 ) -> tuple[str, str]:
     check_roles(roles)
+    _may_give(principal, roles)
     with hub.database.write() as session:
         if not may_act_for(principal, slug, Permission.MANAGE_USERS):
             raise NotFound(f"There is no organisation {slug!r}.")
@@ -154,20 +155,7 @@ def set_roles(hub: Hub, principal: Principal, user_id: str, roles: Sequence[str]
     Raises:
         Forbidden: when it gives oneself a role.
     """
-    authorise(principal, Permission.MANAGE_USERS)
-    check_roles(roles)
-    with hub.database.write() as session:
-        found = _theirs(session, principal, user_id)
-        if set(roles) - set(found.roles):
-            _not_oneself(principal, user_id, "give yourself a role; another operator has to")
-        if set(roles) == set(found.roles):
-            return
-        people.set_roles(session, user_id, roles)
-        sessions.end_all(session, user_id)
-        note(
-            session, principal, "person.roles-changed", user_id,
-            detail={"from": sorted(found.roles), "roles": sorted(set(roles))},
-        )  # fmt: skip
+    change(hub, principal, user_id, roles=roles)
 
 
 def set_active(hub: Hub, principal: Principal, user_id: str, active: bool) -> None:
@@ -176,27 +164,56 @@ def set_active(hub: Hub, principal: Principal, user_id: str, active: bool) -> No
     Raises:
         Forbidden: for one's own account.
     """
-    authorise(principal, Permission.MANAGE_USERS)
-    _not_oneself(principal, user_id, "close or open your own account; another operator has to")
-    with hub.database.write() as session:
-        found = _theirs(session, principal, user_id)
-        if found.active == active:
-            return
-        people.set_active(session, user_id, active)
-        sessions.end_all(session, user_id)
-        codes.forget(session, user_id)
-        note(session, principal, "person.opened" if active else "person.closed", user_id)
+    change(hub, principal, user_id, active=active)
 
 
 def change(
-    hub: Hub, principal: Principal, user_id: str, *, roles: Sequence[str] | None, active: bool | None
+    hub: Hub,
+    principal: Principal,
+    user_id: str,
+    *,
+    roles: Sequence[str] | None = None,
+    active: bool | None = None,
 ) -> None:
-    """Change roles and whether the account is open; None leaves either as it is."""
+    """Change roles and whether the account is open, both or neither; None leaves either as it is.
+
+    Raises:
+        Forbidden: when it gives oneself a role, or closes or opens one's own account.
+        Invalid: when a role is none.
+    """
     authorise(principal, Permission.MANAGE_USERS)
-    if roles is not None:
-        set_roles(hub, principal, user_id, roles)
-    if active is not None:
-        set_active(hub, principal, user_id, active)
+    with hub.database.write() as session:
+        found = _theirs(session, principal, user_id)
+        if roles is not None:
+            _change_roles(session, principal, found, roles)
+        if active is not None:
+            _change_active(session, principal, found, active)
+
+
+def _change_roles(session: Session, principal: Principal, found: Account, roles: Sequence[str]) -> None:
+    check_roles(roles)
+    added = set(roles) - set(found.roles)
+    if added:
+        _not_oneself(principal, found.id, "give yourself a role; another operator has to")
+    _may_give(principal, added)
+    if set(roles) == set(found.roles):
+        return
+    people.set_roles(session, found.id, roles)
+    sessions.end_all(session, found.id)
+    note(
+        session, principal, "person.roles-changed", found.id,
+        detail={"from": sorted(found.roles), "roles": sorted(set(roles))},
+    )  # fmt: skip
+
+
+def _change_active(session: Session, principal: Principal, found: Account, active: bool) -> None:
+    _not_oneself(principal, found.id, "close or open your own account; another operator has to")
+    if found.active == active:
+        return
+    people.set_active(session, found.id, active)
+    sessions.end_all(session, found.id)
+    codes.forget(session, found.id)
+    note(session, principal, "person.opened" if active else "person.closed", found.id)
 
 
 def end_sessions_of(hub: Hub, principal: Principal, user_id: str) -> int:
@@ -243,6 +260,14 @@ def _theirs(session: Session, principal: Principal, user_id: str) -> Account:
     if not may_act_for(principal, found.organisation, Permission.MANAGE_USERS):
         raise NotFound("There is no such account.")
     return found
+
+
+def _may_give(principal: Principal, roles: Collection[str]) -> None:
+    """Auditors see the whole hub wherever they work, so only those who look after the whole hub make them."""
+    if "auditor" in roles and not whole_hub(principal, Permission.MANAGE_USERS):
+        raise Forbidden(
+            "You may not make somebody an auditor: they see the whole hub. Ask the hub's own operator."
+        )
 
 
 def _not_oneself(principal: Principal, user_id: str, what: str) -> None:

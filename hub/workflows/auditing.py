@@ -26,7 +26,7 @@ from hub.workflows.naming import who
 
 __all__ = [
     "checkpoint", "explain", "export", "prove_consistency", "prove_inclusion", "publish", "read_log", "seal_log",
-    "verifier_keys", "verify",
+    "thin_log", "verifier_keys", "verify",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def seal_log(hub: Hub) -> bool:
     try:
         while _seal_some(hub):
             pass
-    except CheckpointError as error:
+    except (CheckpointError, Conflict) as error:  # the log was bent; the worker has other work to go on with
         structlog.get_logger().error("audit.not-sealed", reason=str(error))
         return False
     with hub.database.read() as session:
@@ -63,11 +63,19 @@ def seal_log(hub: Hub) -> bool:
     return True
 
 
+def thin_log(hub: Hub) -> None:
+    """Forget older checkpoints that later ones cover, so that verifying stays quick."""
+    with hub.database.write() as session:
+        audit_log.thin(session, hub.clock())
+
+
 def _seal_some(hub: Hub) -> bool:
     """One batch; whether more waits."""
     with hub.database.write() as session:
-        key = hub.keyring.checkpoint_private_key
-        audit_log.seal(session, hub.audit_origin, key, limit=audit_log.BATCH)
+        audit_log.seal(
+            session, hub.audit_origin, hub.keyring.checkpoint_private_key, limit=audit_log.BATCH,
+            known=hub.keyring.checkpoint_public_keys,
+        )  # fmt: skip
         return not audit_log.is_sealed(session)
 
 
@@ -257,9 +265,15 @@ def publish(hub: Hub, principal: Principal, folder: Path) -> Path:
     """Seal the log and write its newest checkpoint into a folder outside the hub; returns the file.
 
     Raises:
+        Invalid: when the folder is the hub's own.
         Conflict: when the folder holds a checkpoint that this log contradicts.
         Unavailable: when the folder cannot be written.
     """
     authorise(principal, Permission.READ_AUDIT)
+    if folder.resolve().is_relative_to(hub.settings.dir.resolve()):
+        raise Invalid(
+            "That folder lies in the hub's own. Name one outside, best on another machine: who can bend the log must "
+            "not reach it."
+        )
     seal_log(hub)
     return publishing.publish(hub.database, folder, checkpoint(hub, principal), hub.audit_origin, hub.clock())

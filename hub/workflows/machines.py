@@ -109,10 +109,16 @@ def settle_refusals(hub: Hub) -> None:
 def _write(hub: Hub, due: list[Refusal]) -> None:
     if not due:
         return
-    with hub.database.write() as session:
+    try:
+        with hub.database.write() as session:
+            for item in due:
+                detail = {"cause": item.cause, "times": item.times, "seconds": item.seconds}
+                note(session, _DOORSTEP, item.action, item.target, detail=detail)
+    except HubError as error:  # nothing was done that would have to be undone: a refusal stays one
         for item in due:
-            detail = {"cause": item.cause, "times": item.times, "seconds": item.seconds}
-            note(session, _DOORSTEP, item.action, item.target, detail=detail)
+            structlog.get_logger().warning(
+                "refusal.not-noted", action=item.action, cause=item.cause, why=error.title
+            )
 
 
 # --- published sets of keys

@@ -25,8 +25,8 @@ from hub.intake.verify import quarantine_binding
 from hub.policy.decide import whole_file
 from hub.policy.roles import Permission
 from hub.policy.scope import may_see_log, whole_hub
-from hub.runs import lists as run_lists
 from hub.rights.leftout import left_out
+from hub.runs import lists as run_lists
 from hub.runs import store as runs
 from hub.runs.states import ResultState
 from hub.runs.store import Plugin, Result, Run

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from hub.errors import Conflict, Forbidden, NotFound
 from hub.identity import clients, organisations
-from hub.identity.approvers import count_operators
+from hub.identity.approvers import count_operators, hands
 from hub.identity.jwks import shown
 from hub.identity.organisations import Organisation
 from hub.identity.principal import Principal
@@ -22,6 +22,9 @@ __all__ = [
     "Waiting", "decide_client", "decide_organisation", "problem_of_one_operator", "revoke_organisation", "waiting",
     "waiting_one",
 ]  # fmt: skip
+
+
+_BY_CODE: Final = "Itself, with a one-time code"
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,16 @@ def waiting(hub: Hub, principal: Principal) -> list[Waiting]:
         found = [
             Waiting(
                 "organisation", item.slug, item.name, item.slug, (), (), "", who(session, item.registered_by), "",
-                item.registered_at, item.registered_by == principal.reference,
+                item.registered_at, _is_first(session, principal, item.registered_by),
             )
             for item in organisations.organisation_records(session, Registration.WAITING)
         ]  # fmt: skip
         found += [
             Waiting(
                 "client", item.id, item.name, item.organisation, item.roles, shown(item.thumbprints),
-                item.jwks_url or "", who(session, item.registered_by) if item.registered_by else "Itself, with a one-time code",
+                item.jwks_url or "", who(session, item.registered_by) if item.registered_by else _BY_CODE,
                 who(session, item.invited_by) if item.invited_by else "", item.registered_at,
-                principal.reference in (item.registered_by, item.invited_by),
+                _is_first(session, principal, item.registered_by, item.invited_by),
             )
             for item in clients.client_records(session, state=Registration.WAITING)
         ]  # fmt: skip
@@ -95,7 +98,7 @@ def decide_organisation(hub: Hub, principal: Principal, slug: str, event: str) -
         record = next(
             item for item in organisations.organisation_records(session) if item.id == organisation.id
         )
-        _second(hub, principal, event, record.registered_by)
+        _second(hub, session, principal, event, record.registered_by)
         _waits(record.state, event)
         after = organisations.decide_organisation(session, slug, event, principal.reference)
         _note(session, principal, "organisation", after.id, after.state)
@@ -117,7 +120,7 @@ def decide_client(
     _only_the_hubs(principal)
     with hub.database.write() as session:
         record = clients.client_record(session, client_id)
-        _second(hub, principal, event, record.registered_by, record.invited_by)
+        _second(hub, session, principal, event, record.registered_by, record.invited_by)
         _waits(record.state, event)
         if thumbprint is not None and not _is_of(thumbprint, record.thumbprints):
             raise Conflict(
@@ -165,17 +168,23 @@ def _only_the_hubs(principal: Principal) -> None:
         raise Forbidden("Only the hub's own operators decide about registrations.")
 
 
-def _second(hub: Hub, principal: Principal, event: str, *first: str) -> None:
-    """Nobody approves what they registered or invited; anybody may refuse it."""
+def _second(hub: Hub, session: Any, principal: Principal, event: str, *first: str) -> None:
+    """Nobody approves what they registered or invited, themselves or with a tool of theirs; anybody may refuse it."""
     if event != "approve" or not hub.settings.two_person_registration:
         return
     if principal.kind == "system":
         raise Forbidden("An approval is somebody's own: sign it with your account (--as USERNAME).")
-    if principal.reference in first:
+    if _is_first(session, principal, *first):
         raise Forbidden(
-            "You registered or invited this yourself. Ask another operator to approve it: Waiting for approval, or "
-            "hub clients approve, hub orgs approve."
+            "You registered or invited this yourself, or with a tool of yours. Ask another operator to approve it: "
+            "Waiting for approval, or hub clients approve, hub orgs approve."
         )
+
+
+def _is_first(session: Any, principal: Principal, *first: str) -> bool:
+    """Whether those who registered or invited something are the same hands as the principal's."""
+    own = hands(session, principal.reference)
+    return any(own & hands(session, item) for item in first if item)
 
 
 def _waits(state: Registration, event: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.catalogue import store as catalogue
-from hub.errors import Forbidden, Invalid
+from hub.errors import Forbidden, Invalid, NotFound
 from hub.identity import store as identities
 from hub.policy import asking, requests, scope
 from hub.policy import store as agreements
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answered", "Asked", "ListedRequest", "ShownRequest", "ShownStep", "answer", "ask", "ask_all", "begin", "decide",
-    "list_requests", "prepare", "read", "reply", "waiting", "withdraw",
+    "exists_for", "list_requests", "prepare", "read", "reply", "waiting", "withdraw",
 ]  # fmt: skip
 
 _VERDICTS: Final = ("return", "refuse", "accept")
@@ -231,12 +231,7 @@ def reply(hub: Hub, principal: Principal, request_id: str, words: str) -> Access
 
 
 def withdraw(hub: Hub, principal: Principal, request_id: str) -> AccessRequest:
-    """Take back one's own request.
-
-    Raises:
-        NotFound: when there is no such request of this principal.
-        Conflict: when it is decided already.
-    """
+    """Take back one's own request; raises as `answer`."""
     authorise(principal, Permission.ASK_FOR_DATA)
     with hub.database.write() as session:
         request = parts.mine(session, principal, request_id)
@@ -295,6 +290,8 @@ def _why_not(principal: Principal, request: AccessRequest) -> str:
         return "You asked for this yourself, so somebody else answers."
     if principal.organisation != request.publisher:
         return "A data steward of the organisation that publishes the dataset answers this request."
+    if principal.kind == "client" and principal.organisation == request.organisation:
+        return "A machine of the organisation that asks does not answer; a person does."
     return ""
 
 
@@ -373,6 +370,18 @@ def read(hub: Hub, principal: Principal, request_id: str) -> ShownRequest:
         request, dataset, about, names.get(request.publisher, request.publisher), asked_by, lines,
         asking.unanswered(about, answers), steps, acts, why_not, drafted,
     )  # fmt: skip
+
+
+def exists_for(hub: Hub, principal: Principal, request_id: str) -> bool:
+    """Whether there is such a request for this principal, so that a link to it leads somewhere."""
+    if not holds(principal, Permission.READ_REQUESTS):
+        return False
+    try:
+        with hub.database.read() as session:
+            parts.seen(session, principal, request_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _acts(principal: Principal, request: AccessRequest) -> tuple[tuple[str, ...], str]:

@@ -247,7 +247,11 @@ def _ready(session: Session, request: Request) -> None:
         copy = corrections.copy_of(session, request.id)
         if copy is None or copy.destroyed_at is not None:
             raise Conflict("Make the copy first and look at what is in it; then answer.")
-    if request.kind is RequestKind.RESTRICTION and not rights.restrictions_of(session, request.subject):
+    restricted = any(
+        item.request_id == request.id and item.ended_at is None
+        for item in rights.restrictions_of(session, request.subject)
+    )
+    if request.kind is RequestKind.RESTRICTION and not restricted:
         raise Conflict("Set the restriction first, or refuse the request with your reason.")
     _decided(request)
 

@@ -131,13 +131,16 @@ def unseal(hub: Hub, sealed: str) -> Subject:
 
 
 def known_as(hub: Hub, session: Session, subjects: Collection[Subject]) -> frozenset[str]:
-    """The ids under which some people are known now: their own, and those that have taken over rows of theirs."""
-    ids = {subject.person for subject in subjects}
+    """The ids under which some people are known now: of whom has their rows, else the one they had."""
+    if (linked := linked_versions(session)) is None:
+        return frozenset(subject.person for subject in subjects)
     keys = {key for subject in subjects for key in subject.keys}
-    if (linked := linked_versions(session)) is not None and subjects:
-        index = _read(hub, session, linked[1], ["person_id", "record_key"])
-        mine = index.filter(pc.is_in(index["record_key"], pa.array(sorted(keys), pa.string())))
-        ids |= set(mine["person_id"].to_pylist())
+    index = _read(hub, session, linked[1], ["person_id", "record_key"])
+    mine = index.filter(pc.is_in(index["record_key"], pa.array(sorted(keys), pa.string())))
+    owner = dict(zip(mine["record_key"].to_pylist(), mine["person_id"].to_pylist(), strict=True))
+    ids: set[str] = set()
+    for subject in subjects:
+        ids |= {owner[key] for key in subject.keys if key in owner} or {subject.person}
     return frozenset(ids)
 
 
@@ -163,24 +166,56 @@ def restricted(hub: Hub, session: Session, agreement_id: str) -> frozenset[str]:
 
 
 def history(hub: Hub, session: Session, subject: Subject) -> History:
-    """Every row that any linking put to the person, in versions that are still there; reads every person index."""
-    found = History(ids={subject.person} | known_as(hub, session, [subject]))
-    keys, ids = pa.array(sorted(subject.keys), pa.string()), pa.array(sorted(found.ids))
+    """Every row that any linking put to the person, in versions that are still there; reads every person index.
+
+    Linking may have changed its mind: a row that it now puts to somebody else is theirs, whatever it said before, and
+    an id that somebody else has now is theirs too.
+
+    Raises:
+        Conflict: when the person's rows now belong to several people: somebody has to look again who they are.
+    """
+    current = known_as(hub, session, [subject])
+    if len(current) > 1:
+        raise Conflict(
+            "People were linked anew, and the records of this person now belong to several people. An officer has to "
+            "find the person again."
+        )
+    keys, ids = pa.array(sorted(subject.keys), pa.string()), pa.array(sorted(current))
+    candidates: list[tuple[str, dict[str, Any]]] = []
     for version in _index_versions(session):
         try:
             index = _read(hub, session, version, _INDEX)
         except NotFound:
             continue  # destroyed
-        mine = index.filter(
-            pc.or_(pc.is_in(index["record_key"], keys), pc.is_in(index["person_id"], ids))
-        ).to_pylist()
-        if mine:
-            found.linkings.add(version.id)
-            found.ids |= {row["person_id"] for row in mine}
-        for row in mine:
-            found.rows.setdefault(row["version_id"], set()).add(row["source_row"])
+        wanted = pc.or_(pc.is_in(index["record_key"], keys), pc.is_in(index["person_id"], ids))
+        candidates += [(version.id, row) for row in index.filter(wanted).to_pylist()]
+    foreign_keys, foreign_ids = _of_others(hub, session, current, [row for _, row in candidates])
+    found = History(ids=set(current))
+    for linking, row in candidates:
+        if row["record_key"] in foreign_keys:
+            continue
+        found.linkings.add(linking)
+        found.ids |= {row["person_id"]} - foreign_ids
+        found.rows.setdefault(row["version_id"], set()).add(row["source_row"])
     found.people = set(_people_of(session, found.linkings))
     return found
+
+
+def _of_others(
+    hub: Hub, session: Session, current: Collection[str], rows: list[dict[str, Any]]
+) -> tuple[set[str], set[str]]:
+    """Which keys and ids of some rows belong to somebody else now."""
+    if (linked := linked_versions(session)) is None:
+        return set(), set()
+    index = _read(hub, session, linked[1], ["person_id", "record_key"])
+    mine = pc.is_in(index["person_id"], pa.array(sorted(current)))
+    others = index.filter(pc.invert(mine))
+    keys = pa.array(sorted({row["record_key"] for row in rows}), pa.string())
+    ids = pa.array(sorted({row["person_id"] for row in rows}), pa.string())
+    return (
+        set(others.filter(pc.is_in(others["record_key"], keys))["record_key"].to_pylist()),
+        set(others.filter(pc.is_in(others["person_id"], ids))["person_id"].to_pylist()),
+    )
 
 
 def _index_versions(session: Session) -> Iterator[Version]:

@@ -145,6 +145,8 @@ def _sources(
 
     Current ones, or, where links are needed, those the index was made from.
     """
+    if not wanted.required and not _granted(hub, agreement, wanted, run):
+        return []
     _grant(hub, agreement, wanted, run.plugin, run.organisation)
     asked = _asked(hub, agreement, wanted, run.plugin, run.organisation)
     given = readable(session, asked, [agreement])

@@ -7,7 +7,17 @@ import structlog
 from hub.intake import store as intake
 from hub.runs import store as runs
 from hub.storage.leases import hold, let_go
-from hub.workflows import auditing, deciding, ending, linking, rights_tidying, running, shredding, signing_in
+from hub.workflows import (
+    auditing,
+    deciding,
+    ending,
+    linking,
+    machines,
+    rights_tidying,
+    running,
+    shredding,
+    signing_in,
+)
 from hub.workflows.hub import Hub
 
 __all__ = ["LEASE_SECONDS", "drain", "lead", "resign", "take_back", "tidy", "work_once"]
@@ -53,7 +63,9 @@ def tidy(hub: Hub) -> None:
     deciding.sweep(hub)
     ending.expire_agreements(hub)
     shredding.tidy(hub)
+    auditing.thin_log(hub)
     signing_in.tidy(hub)
+    machines.settle_refusals(hub)
     rights_tidying.tidy(hub)
 
 

@@ -165,10 +165,7 @@ def _with_custom(node: Node, column: Column) -> Column:
         elif name == "missingValues":
             column = replace(column, missing_values=column.missing_values + entry.texts("value"))
         elif name == "aboutOthers":
-            if not isinstance(value, bool):
-                entry.wrong("value", "must be true or false")
-            else:
-                column = replace(column, about_others=value)
+            column = replace(column, about_others=_flag(entry, value))
         else:
             reference = entry.node("value")
             column = replace(
@@ -179,6 +176,12 @@ def _with_custom(node: Node, column: Column) -> Column:
                 ),
             )
     return column
+
+
+def _flag(entry: Node, value: Any) -> bool:
+    if not isinstance(value, bool):
+        entry.wrong("value", "must be true or false")
+    return value is True
 
 
 def _formats(entry: Node, column: Column, value: Any) -> tuple[str, ...]:

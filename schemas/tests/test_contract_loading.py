@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_schemas import ContractError, load_contract
+from hub_schemas.changes import compare
+from hub_schemas.export import odcs_yaml
 from hub_schemas.model import NotBefore, RequiredWhen
 from hub_schemas.odcs_columns import CUSTOM
 
@@ -322,5 +324,26 @@ def test_loading_a_contract_loads_no_heavy_package() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_marks_for_people_s_rights_are_read_and_must_be_true_or_false() -> None:
+    column = PLAIN | {"customProperties": custom("aboutOthers", True)}
+    text = contract_text([column], custom("confidentialPatientInformation", True))
+    contract = load_contract(text)
+    assert (contract.confidential_patient_information, contract.columns[0].about_others) == (True, True)
+    again = load_contract(odcs_yaml(contract))
+    assert (again.confidential_patient_information, again.columns[0].about_others) == (True, True)
+    assert [
+        (change.what, change.effect) for change in compare(contract, load_contract(contract_text([PLAIN])))
+    ] == [
+        ("its rows are no longer confidential patient information", "breaking"),
+        ("is not about others than the row's person", "compatible"),
+    ]
+    for wrong in (
+        contract_text([PLAIN | {"customProperties": custom("aboutOthers", "yes")}]),
+        contract_text([PLAIN], custom("confidentialPatientInformation", "yes")),
+    ):
+        with pytest.raises(ContractError, match="must be true or false"):
+            load_contract(wrong)
+
+
 def test_every_custom_property_of_a_column_is_covered_here() -> None:
-    assert {"identifier", "linkageRole", "format", "missingValues", "references"} == CUSTOM
+    assert {"identifier", "linkageRole", "format", "missingValues", "references", "aboutOthers"} == CUSTOM

@@ -13,10 +13,13 @@ from typing import Any
 from flask import Flask, abort, redirect, url_for
 from flask_wtf import CSRFProtect
 
-from browser import sample_accounts
+from browser import sample_accounts, sample_rights
 from browser.sample_accounts import ACCOUNTS
+from browser.sample_agreements import AGREEMENT_PAGES
 from browser.sample_catalogue import CATALOGUE
 from browser.sample_reports import HOSTILE_REPORT, REPORT
+from browser.sample_requests import PAGES as REQUEST_PAGES
+from browser.sample_rights import RIGHTS
 from browser.samples import (
     ACCESS,
     AGREEMENT,
@@ -471,6 +474,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
             ),
         )
     ),
+    **AGREEMENT_PAGES,
     "agreements-empty": lambda: pages.AgreementsPage(agreements=()),
     "agreement": lambda: pages.AgreementPage(
         agreement=AGREEMENT,
@@ -501,7 +505,11 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         form=audit_filter(),
     ),
     "audit-errors": lambda: pages.AuditPage(
-        entries=(), actor="person:u1", who=HOSTILE, form=audit_filter(day="31", month="2"), action="run.started"
+        entries=(),
+        actor="person:u1",
+        who=HOSTILE,
+        form=audit_filter(day="31", month="2"),
+        action="run.started",
     ),
     "audit-broken": lambda: pages.AuditPage(
         entries=(), verification=Verification(3, 3, 1, ["Entry 2 was changed after it was written."])
@@ -517,6 +525,7 @@ GALLERY: dict[str, Callable[[], pages.Page]] = {
         for status in (400, 401, 403, 404, 405, 409, 413, 418, 422, 429, 500, 503)
     },
     "error-detail": lambda: pages.error_page(403, f"You may not read the audit log: {HOSTILE}"),
+    **REQUEST_PAGES,
 }
 
 #: Pages that are seen before signing in.

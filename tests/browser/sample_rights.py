@@ -97,7 +97,9 @@ def _delays(place: str) -> pages.DelaysPage:
         ShownDelay(replace(DELAY, id="dly2", state=DelayState.APPROVED), "a reason", True, False, True),
         ShownDelay(replace(DELAY, id="dly3", state=DelayState.APPROVED), "a reason", False, False, False),
     )
-    decisions = {"dly1": _wrong(_bare(DelayDecisionForm, prefix="dly1-"))} if place == "delay_decisions" else {}
+    decisions = (
+        {"dly1": _wrong(_bare(DelayDecisionForm, prefix="dly1-"))} if place == "delay_decisions" else {}
+    )
     form = _bare(DelayForm) if place == "delays" else None
     return pages.DelaysPage(delays=shown, most=6, form=form, decisions=decisions, place=place)
 

@@ -31,13 +31,12 @@ def _organisations(api: FlaskClient, headers: dict[str, str]) -> set[str]:
 
 
 @pytest.fixture
-def post(api: FlaskClient, as_role: Callable[..., dict[str, str]]) -> Callable[..., TestResponse]:
-    """Send bytes as an operator who registers an organisation."""
+def post(api: FlaskClient, staged: Staged) -> Callable[..., TestResponse]:
+    """Send bytes as an operator of the hub who registers an organisation."""
+    headers = client_of(staged.hub, "hub", "operator").headers()
 
     def send(body: bytes, content_type: str = "application/json") -> TestResponse:
-        return api.post(
-            "/api/v1/organisations", data=body, content_type=content_type, headers=as_role("operator")
-        )
+        return api.post("/api/v1/organisations", data=body, content_type=content_type, headers=headers)
 
     return send
 

@@ -65,6 +65,7 @@ def put(app: Any, staged: Staged) -> Callable[..., Any]:
 def _cli(staged: Staged, *words: str, code: int = 0) -> str:
     variables = {
         "HUB_DATABASE_URL": staged.hub.settings.database_url, "HUB_LOG_LEVEL": "error", "HUB_PASSWORD": PASSWORD,
+        "HUB_REQUIRE_SECOND_FACTOR": "",
     }  # fmt: skip
     done = CliRunner().invoke(main, [*words, "--dir", str(staged.hub.settings.dir)], env=variables)
     assert done.exit_code == code, done.output

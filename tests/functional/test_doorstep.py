@@ -148,7 +148,7 @@ def test_metrics_count_by_rule_and_name_nothing_that_anybody_sent(
     text = api.get("/metrics").get_data(as_text=True)
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert {name for name in families if not name.endswith("_created")} == {
-        "hub_request_seconds", "hub_unexpected_errors", "hub_waiting", "hub_info",
+        "hub_request_seconds", "hub_unexpected_errors", "hub_waiting", "hub_info", "hub_rate_limited",
     }  # fmt: skip
     counted = {
         (sample.labels["method"], sample.labels["rule"], sample.labels["status"]): sample.value

@@ -39,6 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 #: Public functions of workflows that take a hub and nobody who asks, each with the reason why that is right.
 OF_THE_HUB_ITSELF = {
     "auditing.seal_log": "the hub seals its own log",
+    "auditing.thin_log": "the hub tidies its own log",
     "auditing.verify": "for the command line: reads the log only and shows counts",
     "backup.check_restored": "part of restoring, before there is anybody who could ask",
     "deciding.clear_incoming": "the hub tidies by itself",
@@ -76,6 +77,7 @@ OF_THE_HUB_ITSELF = {
     "rights_citizen.my_page": "a citizen has no account: the session's token stands in",
     "rights_citizen.open_page": "a citizen has no account: a one-time code and a date of birth stand in",
     "rights_citizen.purposes": "the purposes for which the hub is used, which are public",
+    "rights_citizen.what_is_held": "names of services and agreements, for the public page about rights",
     "rights_copies.contents": "a part of other workflows",
     "rights_copies.tidy": "the hub tidies by itself",
     "rights_corrections.confirm_corrections": "what a worker does",
@@ -126,6 +128,7 @@ FOR_EVERYBODY = {
     "parcelling.make_delivery": "a part of `uploading`, which asks",
     "parcelling.sender": "a part of `uploading`, which asks",
     "releasing.opened": "says which of some results one may open: none, without the permission",
+    "requesting.exists_for": "says whether one may see a request: no, without the permission",
     "running.queue_run": "for `request_run`, which asks, and for what was scheduled",
 }
 

@@ -21,6 +21,7 @@ WORDS = "three random words"
 
 def _run(*words: str, folder: Path, text: str | None = None, **variables: str) -> Result:
     more = ["--dir", str(folder)]
+    variables = {"HUB_REQUIRE_SECOND_FACTOR": ""} | variables
     return CliRunner().invoke(main, [*words, *more], input=text, env=variables, prog_name="hub")
 
 

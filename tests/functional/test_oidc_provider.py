@@ -64,8 +64,14 @@ def start(tmp_path: Path, template: Path, provider: OpenIdServer) -> Iterator[Ca
         hub.database.close()
 
 
+_APPS: dict[int, Any] = {}
+
+
 def browser_of(hub: Hub) -> FlaskClient:
-    client: FlaskClient = create_app(hub.settings, hub).test_client()
+    if id(hub) not in _APPS:
+        _APPS.clear()
+        _APPS[id(hub)] = create_app(hub.settings, hub)
+    client: FlaskClient = _APPS[id(hub)].test_client()
     return client
 
 
@@ -215,27 +221,22 @@ def test_what_a_browser_brings_back_works_in_that_browser_and_once(
     assert who(hub, victim) is None
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        ("state", "x"), ("state", ""), ("iss", "https://evil.invalid"), ("iss", None), ("code", "made-up"),
-        ("code", None), ("error", "access_denied"),
-    ],
-)  # fmt: skip
-def test_an_answer_that_was_tampered_with_is_refused(
-    change: tuple[str, str | None], start: Any, provider: OpenIdServer
-) -> None:
+def test_an_answer_that_was_tampered_with_is_refused(start: Any, provider: OpenIdServer) -> None:
     hub = start()
     accounts.bind(hub, principal_of(hub, "hub", "operator"), id_of(hub, "ana"), "ana-there")
     provider.sign_in_as("ana-there")
     client = browser_of(hub)
-    back = parse_qs(urlsplit(provider.visit(client.get("/sign-in/provider").location)).query)
-    answer = {name: values[0] for name, values in back.items()} | {change[0]: change[1]}
-    told = {name: value for name, value in answer.items() if value is not None}
-    refused = client.get("/sign-in/provider/back", query_string=told)
-    assert refused.status_code == 401
-    assert who(hub, client) is None
-    assert "evil" not in refused.text
+    for name, value in (
+        ("state", "x"), ("state", ""), ("iss", "https://evil.invalid"), ("iss", None), ("code", "made-up"),
+        ("code", None), ("error", "access_denied"),
+    ):  # fmt: skip
+        back = parse_qs(urlsplit(provider.visit(client.get("/sign-in/provider").location)).query)
+        answer = {key: values[0] for key, values in back.items()} | {name: value}
+        told = {key: text for key, text in answer.items() if text is not None}
+        refused = client.get("/sign-in/provider/back", query_string=told)
+        assert refused.status_code == 401, (name, value)
+        assert "evil" not in refused.text
+        assert who(hub, client) is None
 
 
 def test_a_provider_that_is_away_is_said_so_and_passwords_go_on(start: Any, provider: OpenIdServer) -> None:

@@ -102,6 +102,19 @@ def test_nobody_approves_what_they_registered_or_invited(careful: Hub) -> None:
         registering.decide_client(hub, otto, ident, "approve")
 
 
+def test_nobody_approves_with_a_tool_of_their_own(careful: Hub) -> None:
+    hub, olga, otto = careful, _operator(careful, "olga"), _operator(careful, "otto")
+    ident = enrolling.add_client(hub, olga, "hub", "tool", ["operator"], _jwk(Ed25519PrivateKey.generate()))
+    registering.decide_client(hub, otto, ident, "approve")
+    tool = principal_of(hub, "hub", "operator", kind="client", name=ident)
+    for slug, first, second in (("one", olga, tool), ("two", tool, olga)):
+        enrolling.add_organisation(hub, first, slug, slug)
+        assert next(item.mine for item in registering.waiting(hub, second) if item.id == slug)
+        with pytest.raises(Forbidden, match="a tool of yours"):
+            registering.decide_organisation(hub, second, slug, "approve")
+        registering.decide_organisation(hub, otto, slug, "approve")
+
+
 def test_the_console_registers_and_a_person_approves(careful: Hub) -> None:
     hub, console = careful, _console()
     enrolling.add_organisation(hub, console, "schools", "Schools")

@@ -303,6 +303,8 @@ def test_the_command_asks_for_what_is_personal_and_takes_the_steps(there: Concer
     assert made.exit_code == 0, made.output
     request = made.stdout.split()[0]
     assert request in run("list", "--format", "json").stdout
+    tasks = run("list", "--corrections")
+    assert (tasks.exit_code, "You may not answer corrections" in tasks.stderr) == (1, True)
     assert "a copy of everything please" in run("show", request).stdout
     assert run("step", request, "take").exit_code == 0
     copied = run("copy", request, "--leave-out", "housing.tenancies:address")

@@ -113,7 +113,9 @@ def test_a_paused_schedule_queues_nothing_until_it_is_resumed(staged: Staged) ->
     assert scheduling.trigger(staged.hub, schedule.id) is not None
 
 
-def test_a_schedule_whose_agreement_ended_is_paused_queues_nothing_and_the_log_says_why(staged: Staged) -> None:
+def test_a_schedule_whose_agreement_ended_is_paused_queues_nothing_and_the_log_says_why(
+    staged: Staged,
+) -> None:
     from hub.audit import log as audit
 
     schedule = _schedule(staged)

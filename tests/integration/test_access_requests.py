@@ -137,6 +137,9 @@ def test_nobody_answers_their_own_request_nor_one_to_another_organisation(cast: 
     with pytest.raises(Forbidden, match="yourself"):
         requesting.decide(cast.hub, both, own.id, "accept", "Fine by me")
     assert requesting.read(cast.hub, both, own.id).why_not.startswith("You asked for this yourself")
+    machine = principal_of(cast.hub, "police", "analyst", "data steward", kind="client")
+    with pytest.raises(Forbidden, match="a person does"):
+        requesting.decide(cast.hub, machine, own.id, "accept", "Fine by me")
     request = cast.asked()
     hubs = principal_of(cast.hub, "hub", "data steward")
     council = principal_of(cast.hub, "council", "data steward")

@@ -13,7 +13,6 @@ from hub.policy.agreement import AgreementState
 from hub.policy.decide import Asked, decide
 from hub.runs import lists as run_lists
 from hub.runs import store as runs
-from hub.runs.ending import paused_because
 from hub.runs.states import ResultState, RunState
 from hub.vault import shred
 from hub.workflows import agreeing, ending, releasing, running, scheduling
@@ -98,8 +97,8 @@ def test_the_worker_ends_what_is_over_and_pauses_its_schedules_with_the_reason(s
     assert _state(late, short) is AgreementState.EXPIRED
     assert _state(late, "planning") is AgreementState.ACTIVE
     with late.database.read() as session:
-        assert not runs.get_schedule(session, schedule.id).enabled
-        assert paused_because(session, schedule.id) == "Stopped: agreement short has expired."
+        paused = runs.get_schedule(session, schedule.id)
+        assert (paused.enabled, paused.paused_because) == (False, "Stopped: agreement short has expired.")
         assert runs.get_result(session, held).state is ResultState.REJECTED
     with pytest.raises(Forbidden, match="is expired, not active"):
         scheduling.pause(late, staged.analyst, schedule.id, enabled=True)

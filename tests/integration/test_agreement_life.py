@@ -3,16 +3,23 @@
 import base64
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from alembic import command
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text as sql
 
+from hub.app import open_hub
+from hub.config import load_settings
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
+from hub.migrations import upgrade as migrations
 from hub.policy import store as agreements
 from hub.policy.agreement import AgreementState
 from hub.policy.decide import Asked, decide
 from hub.policy.statement import sign
+from hub.storage.database import Database
+from hub.vault.keyring import Keyring
 from hub.workflows import agreeing, signing
 from hub.workflows.hub import Hub
 from support.agreements import CONSOLE, agree_to, put_in_force, sign_for, signing_key
@@ -182,9 +189,9 @@ def test_what_is_bent_in_the_database_is_noticed_when_a_decision_is_made(hub: Hu
     if "withdrawn" in forgery:
         agreeing.change(hub, _steward(hub), "sharing", "withdraw")
     _bend(hub, forgery)
-    decision = decide(ASKED, [_read(hub)])
-    assert not decision.allowed
-    assert "cannot be trusted" in decision.reason
+    found = _read(hub)
+    assert found.trouble
+    assert not decide(ASKED, [found]).allowed
     with hub.database.read() as session:
         assert agreements.active(session, date(2026, 6, 1)) == []
 
@@ -245,3 +252,40 @@ def test_a_steward_of_no_party_neither_sees_nor_changes_it(hub: Hub) -> None:
     assert agreeing.list_agreements(hub, stranger) == []
     with pytest.raises(Forbidden, match="no party to this agreement"):
         agreeing.draft(hub, stranger, WIDE.replace("id: sharing", "id: grab"))
+
+
+def test_a_hub_of_an_earlier_release_keeps_its_agreements_in_force_and_takes_them_over_once(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    database = Database(url)
+    with database.engine.execution_options(hub_write=True).begin() as connection:
+        command.upgrade(migrations._config(connection), "0006")
+        for ident, state in (("planning", "active"), ("drafted", "draft"), ("ended", "withdrawn")):
+            connection.execute(
+                sql(
+                    "INSERT INTO agreements (id, text, state, created_at, created_by) "
+                    "VALUES (:id, :text, :state, '2026-01-01 00:00:00+00:00', 'person:old')"
+                ),
+                {"id": ident, "text": AGREEMENT.replace("id: planning", f"id: {ident}"), "state": state},
+            )
+    migrations.upgrade(database)
+    database.close()
+    folder = tmp_path / "hub"
+    settings = load_settings(folder, environ={}, database_url=url, intake_process=False)
+    keyring = Keyring.create(settings.keys_dir)
+    keyring.change(lambda held: replace(held, agreements_sealed=False))
+    hub = open_hub(settings)
+    asked = replace(ASKED, organisation="police")
+    assert decide(asked, [_read(hub, "planning")]).allowed
+    assert _read(hub, "planning").signed_by is None
+    assert [_read(hub, ident).state for ident in ("drafted", "ended")] == ["draft", "withdrawn"]
+    with hub.database.read() as session:
+        record = agreements.record(session, "planning")
+        assert (record.authors, record.unsigned) == (("person:old",), True)
+        assert not agreements.record(session, "drafted").unsigned
+    _bend(hub, "UPDATE agreements SET seal = NULL, unsigned = true, state = 'active' WHERE id = 'ended'")
+    hub.database.close()
+    again = open_hub(settings)
+    assert _read(again, "ended").trouble, "taken over once, and never again"
+    again.database.close()

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from hub.audit.export import ExportError, verify_export
 from hub.audit.proofs import verify_consistency, verify_inclusion
 from hub.errors import Conflict, Invalid, NotFound, Unavailable
 from hub.identity.principal import Principal
+from hub.storage.database import utc_now
 from hub.workflows import auditing, keeping
 from hub.workflows.hub import Hub
 from support.hubs import principal_of
@@ -94,16 +95,81 @@ def test_the_worker_seals_all_that_waits(sqlite_hub: Hub, monkeypatch: pytest.Mo
     assert auditing.verify(sqlite_hub).checkpoints == 3
 
 
-def test_a_log_whose_kept_hashes_were_changed_is_not_sealed_on_and_work_goes_on(
-    sqlite_hub: Hub, caplog: pytest.LogCaptureFixture
-) -> None:
+_LATER = "(SELECT max(id) FROM audit_entries)"
+_FORGED = "x' || char(10) || '8' || char(10) || '{}=' || char(10) || char(10) || '".format("A" * 43)
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        f"UPDATE audit_checkpoints SET roots = x'{7:0128x}'",
+        "UPDATE audit_checkpoints SET note = replace(note, 'joinedup', 'disjoint')",
+        f"INSERT INTO audit_checkpoints (size, at, roots, note) VALUES (8, '2026-01-01', x'{0:064x}', '{_FORGED}')",
+        f"UPDATE audit_entries SET leaf_index = 4 WHERE id = {_LATER}",
+    ],
+)
+def test_nothing_is_sealed_onto_a_log_that_was_bent_and_work_goes_on(sqlite_hub: Hub, bend: str) -> None:
     _write(sqlite_hub, 3)
     auditing.seal_log(sqlite_hub)
+    _write(sqlite_hub, 4)
     with sqlite_hub.database.write() as session:
-        session.execute(text("UPDATE audit_checkpoints SET roots = :roots"), {"roots": b"r" * 64})
-    _write(sqlite_hub, 1)
+        session.execute(text(bend))
     assert not auditing.seal_log(sqlite_hub)
     assert not auditing.verify(sqlite_hub).ok
+
+
+def test_hashes_that_somebody_put_where_the_next_tile_goes_do_not_stop_sealing(sqlite_hub: Hub) -> None:
+    with sqlite_hub.database.write() as session:
+        session.execute(
+            text("INSERT INTO audit_subtrees (level, place, root) VALUES (8, 0, x'00'), (8, 1, x'00')")
+        )
+    _write(sqlite_hub, 260)
+    assert auditing.seal_log(sqlite_hub)
+    assert auditing.verify(sqlite_hub).ok
+
+
+def test_old_checkpoints_that_later_ones_cover_are_forgotten_and_the_log_still_holds(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
+    moments = [start + timedelta(seconds=20 * count) for count in range(200)]  # an hour and seven minutes
+    moments += [start + timedelta(days=2, seconds=20 * count) for count in range(6)]
+    moments.append(start + timedelta(days=2, hours=3))
+    for place, moment in enumerate(moments):
+        monkeypatch.setattr(audit, "utc_now", lambda moment=moment: moment)
+        with hub.database.write() as session:
+            audit.record(session, actor="system:test", action="test.act")
+            audit.seal(session, hub.audit_origin, hub.keyring.checkpoint_private_key)
+            if place == 99:
+                kept = audit.latest_checkpoint(session)
+                keeper = hub.keyring.checkpoint_public_keys
+    monkeypatch.setattr(audit, "utc_now", utc_now)
+    with hub.database.write() as session:
+        audit.thin(session, moments[-1] + timedelta(minutes=1))
+        sizes = session.execute(text("SELECT size FROM audit_checkpoints ORDER BY size")).scalars().all()
+        assert audit.thin(session, moments[-1] + timedelta(minutes=1)) == 0
+        # The first, the last of each of two hours, of each of two minutes two days later, and the newest.
+        assert sizes == [1, 180, 200, 203, 206, 207]
+    with hub.database.read() as session:
+        assert audit.verify_log(session, hub.audit_origin, keeper, [str(kept)]).ok
+
+
+def test_the_first_checkpoint_of_a_new_key_is_never_forgotten(sqlite_hub: Hub) -> None:
+    hub, later = sqlite_hub, timedelta(days=3)
+    for turn in range(3):
+        for _ in range(3):
+            _write(hub, 1)
+            auditing.seal_log(hub)
+        if turn == 1:
+            keeping.rotate_signing(hub, principal_of(hub, "hub", "operator"), timedelta(0))
+    with hub.database.write() as session:
+        before = set(session.execute(text("SELECT size FROM audit_checkpoints")).scalars())
+        audit.thin(session, hub.clock() + later)
+        after = set(session.execute(text("SELECT size FROM audit_checkpoints")).scalars())
+    notes = {size: size >= 7 for size in before}
+    first_new = min(size for size, new in notes.items() if new)
+    assert {min(before), max(before), first_new} <= after < before
+    assert auditing.verify(hub).ok
 
 
 # --- checkpoints kept elsewhere
@@ -178,6 +244,8 @@ def test_a_folder_that_cannot_be_written_is_named_without_its_path(
     with pytest.raises(Unavailable, match="could not be written") as error:
         auditing.publish(published, auditor, tmp_path / "file" / "folder")
     assert str(tmp_path) not in error.value.detail
+    with pytest.raises(Invalid, match="the hub's own"):
+        auditing.publish(published, auditor, published.settings.dir / "audit")
 
 
 # --- proofs
@@ -270,6 +338,7 @@ def test_every_bend_of_an_export_is_found(
         "a forged checkpoint": [*lines[: notes[-1]], json.dumps(forged).encode() + b"\n"],
         "a checkpoint that is none": [*lines, b'"\n'],
         "a checkpoint before there is anything": [lines[0], lines[notes[0]], *lines[1:]],
+        "a checkpoint twice": [*lines, lines[-1]],
         "nothing but a header": lines[:1],
     }
     for name, some in bent.items():
@@ -299,7 +368,14 @@ def test_an_export_is_believed_only_as_far_as_a_known_key_leads(
     with pytest.raises(ExportError, match="a key that you know"):
         verify_export(io.BytesIO(b"".join(lines)), [])
     header = json.loads(lines[0])
-    for change in ({"succession": []}, {"origin": "x"}, {"format": "x"}, {"entries": "x"}, {"key": stranger}):
+    for change in (
+        {"succession": []},
+        {"origin": "x"},
+        {"format": "x"},
+        {"entries": "x"},
+        {"key": stranger},
+        {"succession": [header["succession"][0] | {"old": "AAAA"}]},
+    ):
         with pytest.raises(ExportError):
             _problems([json.dumps(header | change).encode() + b"\n", *lines[1:]], key)
     for junk in (b"", b"\x00\xff", b"[" * 100_000, b"{}\n"):

@@ -388,11 +388,11 @@ def test_a_hub_that_vouches_finds_what_was_changed_or_added_before_it_was_sealed
 
         return first_bent
 
-    for bend, entry in ((forge, 606), (other_key, 606), (edited, 604), (unmarked, 604)):
+    for bend in (forge, other_key, edited, unmarked):
         for act in (bend, sealed(bend)):
-            with subtests.test(f"{bend.__name__} {act is bend}"):
+            with subtests.test(f"{bend.__name__}, {'still waiting' if act is bend else 'sealed since'}"):
                 found = log.problems(act)
-                assert [p.partition(" is not as this hub wrote it")[0] for p in found] == [f"Entry {entry}"]
+                assert len(found) == 1 and "is not as this hub wrote it" in found[0], found
     with log.database.read() as session:
         assert [
             item.content["target"] for item in audit.about(session, actions=["result.read"], targets=["v1"])

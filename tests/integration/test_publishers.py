@@ -23,7 +23,7 @@ from hub.policy.decide import Asked
 from hub.runs import store as runs
 from hub.runs.states import RunState
 from hub.storage.database import Database
-from hub.workflows import agreeing, cataloguing, contracting, linking, overview, running, viewing
+from hub.workflows import agreeing, cataloguing, contracting, linking, overview, run_inputs, running, viewing
 from hub.workflows.granting import decide_on, slugs
 from hub.workflows.hub import Hub, today
 from hub.workflows.viewing import Purpose
@@ -308,7 +308,7 @@ def test_no_dataset_of_an_unnamed_publisher_is_ever_read(
         run: Any = SimpleNamespace(plugin="counting", organisation="police", as_at=today(hub))
         for one in in_force:
             wanted = Input("teams", CONTRACT.id, ("team",), required=False)
-            sources = running._sources(hub, session, one, wanted, run, set())
+            sources = run_inputs._sources(hub, session, one, wanted, run, set())
             read = {owners[item.version.dataset_id] for item in sources}
             assert read == {slug for slug in _SLUGS if "team" in named(CONTRACT.id, one.id, slug)}
             assert all(item.grant.columns == {"team"} for item in sources)

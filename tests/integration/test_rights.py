@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.audit import log as audit
+from hub.catalogue import store as catalogue
 from hub.errors import Conflict, Forbidden, HubError, Invalid, NotFound, Unauthorised
 from hub.insights.people import PersonQuery
 from hub.rights import leftout
@@ -26,6 +27,7 @@ from hub.workflows import (
     rights_corrections,
     rights_delays,
     rights_objections,
+    shredding,
     viewing,
 )
 from hub.workflows.hub import Hub
@@ -44,6 +46,7 @@ from support.concerned import (
     make_concerned,
     patient,
 )
+from support.hubs import principal_of
 
 WHY = Purpose("early-help", "a visit on Friday, case 2041")
 
@@ -481,3 +484,38 @@ def test_what_is_asked_wrongly_is_refused_in_words(there: Concerned) -> None:
     rights.withdraw(hub, olive, request, "she told us that it is settled")
     with pytest.raises(Conflict, match="withdrawn"):
         rights.answer(hub, olive, request, "here is the copy that you asked for")
+
+
+def test_what_linking_now_puts_to_somebody_else_is_theirs(there: Concerned) -> None:
+    hub, born = there.hub, date.fromisoformat(BORN["Ada"])
+    token = _visit(there, "Ada")
+    # The department gives Ada's key to somebody else.
+    zed = {"forename": "Zed", "surname": "Otherwise", "date_of_birth": "1991-01-01", "uprn": "990000000099"}
+    taken = TENANTS[0] | zed
+    there.deliver("housing", "housing.tenancies", [taken, *TENANTS[1:]])
+    with pytest.raises(Conflict, match="find the person again"):
+        rights_citizen.my_page(hub, token)
+    code = rights_citizen.make_code(hub, there.who("olive"), there.person("Ada"), born, "saw the passport")
+    token = rights_citizen.open_page(hub, code, born)
+    assert "people.linked" in {use.act for use in rights_citizen.my_page(hub, token).uses}
+    request = _open(there, "Ada", RequestKind.ACCESS)
+    rights_copies.make_copy(hub, there.who("olive"), request)
+    with zipfile.ZipFile(io.BytesIO(rights_copies.fetch(hub, there.who("olive"), request))) as archive:
+        everything = "".join(archive.read(name).decode("utf-8-sig") for name in archive.namelist())
+    assert "Otherwise" not in everything and "345.6" not in everything
+    assert ADA in everything
+
+
+def test_a_copy_goes_with_the_data_that_it_was_made_of(there: Concerned) -> None:
+    hub, olive = there.hub, there.who("olive")
+    request = _open(there, "Ada", RequestKind.ACCESS)
+    rights_copies.make_copy(hub, olive, request)
+    with hub.database.read() as session:
+        (dataset,) = catalogue.datasets_of_contract(session, "health.registrations")
+    one, two = (principal_of(hub, "health", "data steward", name=name) for name in ("s1", "s2"))
+    planned = shredding.plan(hub, one, str(dataset.current_version))
+    assert "copy" in {item.kind for item in planned.doomed}
+    shredding.carry_out(hub, one, two, planned, "the department asked for it")
+    with pytest.raises(NotFound, match="made again"):
+        rights_copies.fetch(hub, olive, request)
+    assert rights.read_request(hub, olive, request).copy is not None, "that there was one is still known"

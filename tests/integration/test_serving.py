@@ -457,7 +457,10 @@ def test_the_shelf_is_bounded_and_gives_up_what_nobody_uses(borough: LinkedHub) 
     reader = serving.serving_of(hub.vault, hub.objects)
     with hub.database.read() as session:
         served = reader.served(session, linking_of(session, _people_id(session)))
-        for shelf, most in ((Shelf(hub.objects, hub.vault.areas, most=2), 2), (Shelf(hub.objects, hub.vault.areas, idle_seconds=0.0), 1)):
+        for shelf, most in (
+            (Shelf(hub.objects, hub.vault.areas, most=2), 2),
+            (Shelf(hub.objects, hub.vault.areas, idle_seconds=0.0), 1),
+        ):
             reader.shelf, kept = shelf, reader.shelf
             for name in ("people:household_id", "people:uprn", "people:postcode", "people:household_id"):
                 by = name.partition(":")[2]

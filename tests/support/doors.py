@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sqlalchemy import select
+
 from hub.policy.roles import Permission
+from hub.storage.database import Base
+from hub.workflows.hub import Hub
 from support.staged import AGREEMENT, CONTRACT
 
-__all__ = ["KEY", "NEEDED", "OPEN", "QUERY", "RUN", "operations", "parameters"]
+__all__ = ["KEY", "NEEDED", "OPEN", "QUERY", "RUN", "changed", "kept", "operations", "parameters"]
 
 #: What needs no token: signing in, and what a connector must know before it can.
 OPEN = {
@@ -96,8 +100,8 @@ NEEDED: dict[tuple[str, str], tuple[Permission, Any]] = {
     ("GET", "/api/v1/agreements/{agreement_id}/statement"): (_P.READ_AGREEMENTS, None),
     ("GET", "/api/v1/agreements/{agreement_id}/text"): (_P.READ_AGREEMENTS, None),
     ("PUT", "/api/v1/agreements/{agreement_id}"): (_P.MANAGE_AGREEMENTS, {"text": AGREEMENT}),
-    ("POST", "/api/v1/agreements/{agreement_id}/submit"): (_P.MANAGE_AGREEMENTS, {"reason": "read all of it"}),
-    ("POST", "/api/v1/agreements/{agreement_id}/approve"): (_P.MANAGE_AGREEMENTS, {"reason": "read all of it"}),
+    ("POST", "/api/v1/agreements/{agreement_id}/submit"): (_P.MANAGE_AGREEMENTS, None),
+    ("POST", "/api/v1/agreements/{agreement_id}/approve"): (_P.MANAGE_AGREEMENTS, None),
     ("POST", "/api/v1/agreements/{agreement_id}/return"): (_P.MANAGE_AGREEMENTS, {"reason": "read all of it"}),
     ("POST", "/api/v1/agreements/{agreement_id}/signatures"): (
         _P.MANAGE_AGREEMENTS, {"organisation": "police", "signer": "Somebody", "signature": "x"},
@@ -174,3 +178,30 @@ def operations(app: Any) -> set[tuple[str, str]]:
 def parameters(path: str) -> list[str]:
     """The names of the ids in a path."""
     return re.findall(r"\{(\w+)\}", path)
+
+
+#: Tables that change with every request, whatever comes of it.
+_OF_THE_DOORS = (
+    "audit_",
+    "user_sessions",
+    "used_assertions",
+    "attempt_pots",
+    "sign_in_refusals",
+    "citizen_sessions",
+)
+
+
+def kept(hub: Hub) -> dict[str, str]:
+    """Everything that a hub keeps, but for what each request changes whatever comes of it."""
+    with hub.database.read() as session:
+        return {
+            name: str(sorted(map(str, session.execute(select(table)).all())))
+            for name, table in Base.metadata.tables.items()
+            if not name.startswith(_OF_THE_DOORS)
+        }
+
+
+def changed(before: dict[str, str], hub: Hub) -> list[str]:
+    """The tables that changed since."""
+    after = kept(hub)
+    return [name for name in before if before[name] != after[name]]

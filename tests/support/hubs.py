@@ -38,7 +38,8 @@ def make_hub(folder: Path, database_url: str, **settings: Any) -> Hub:
     """A hub in `folder` on a migrated database."""
     chosen = load_settings(
         folder, environ={}, database_url=database_url, public_url="http://hub.test",
-        **{"two_person_registration": False, "rate_limits": False, "intake_process": False, "require_second_factor": ""} | settings,
+        **{"two_person_registration": False, "rate_limits": False, "intake_process": False,
+           "require_second_factor": ""} | settings,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     Keyring.create(chosen.keys_dir, chosen.key_passphrase)
@@ -51,7 +52,12 @@ def principal_of(hub: Hub, slug: str, *roles: str, kind: Any = "person", name: s
         known = {item.slug: item for item in identities.list_organisations(session)}
         home = known.get(slug) or identities.add_organisation(session, slug, slug)
     return Principal(
-        kind, name or f"{kind}-{slug}-{'-'.join(roles)}", "somebody", home.id, slug, frozenset(roles)
+        kind,
+        name or f"{kind}-{slug}-{'-'.join(roles)}".replace(" ", "-"),
+        "somebody",
+        home.id,
+        slug,
+        frozenset(roles),
     )
 
 

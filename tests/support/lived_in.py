@@ -197,14 +197,15 @@ def _move_in(hub: Hub) -> LivedIn:
         "contract_id": _TENANCIES.id, "digest": _TENANCIES.digest, "profile": "dcat-ap", "ending": "ttl",
         "rights_id": "none", "correction_id": "none", "question": "title", "publisher": "housing",
         "contract": _TENANCIES.id, "kind": "client", "ident": staged.sender.client_id, "key": "purpose",
-        "act": "approve", **_waiting(hub, staged.dataset),
+        **_waiting(hub, staged.dataset),
     }  # fmt: skip
     return LivedIn(hub, ids, results[2][1], refused.id)
 
 
 def _waiting(hub: Hub, dataset: str) -> dict[str, str]:
     """Ids of what waits for somebody of housing: a request that was sent, a draft, a key."""
-    steward, analyst = principal_of(hub, "housing", "data steward"), principal_of(hub, "housing", "analyst")
+    steward = principal_of(hub, "housing", "data steward", name="steward-of-housing")
+    analyst = principal_of(hub, "housing", "analyst")
     asked = requesting.begin(hub, analyst, dataset)
     with hub.database.write() as session:
         requests.act(session, asked.id, "ask", analyst.reference, None)

@@ -19,7 +19,8 @@ from hub.intake.states import DeliveryState
 from hub.policy.agreement import AgreementState
 from hub.runs.states import ResultState, RunState
 from hub.web import create_blueprint, pages, words
-from hub.web.forms import DecisionForm, SearchForm, SignInForm
+from hub.web.account_forms import SignInForm
+from hub.web.forms import DecisionForm, SearchForm
 from hub.web.reports import paragraphs, view_table
 from hub.web.routes import NAVIGATION, ROUTES
 

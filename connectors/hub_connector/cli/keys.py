@@ -13,7 +13,13 @@ from .options import config_option
 __all__ = ["keys"]
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  hub-connector keys show
+  hub-connector keys rotate
+"""
+)
 def keys() -> None:
     """This connector's signing key: look at it, change it."""
 

@@ -17,7 +17,7 @@ def _registration() -> list[sa.Column]:
     """Columns of whatever a second person approves; what is there already was approved by being there."""
     return [
         sa.Column("state", sa.String(length=16), server_default="approved", nullable=False),
-        sa.Column("registered_by", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("registered_by", sa.String(length=64), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_by", sa.String(length=64), nullable=True),
     ]
@@ -30,13 +30,13 @@ def upgrade() -> None:
     with op.batch_alter_table("clients", schema=None) as batch_op:
         for column in _registration():
             batch_op.add_column(column)
-        batch_op.add_column(sa.Column("invited_by", sa.String(length=64), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("invited_by", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("jwks_url", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("jwks_read_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("jwks_tried_at", sa.DateTime(timezone=True), nullable=True))
     op.execute(sa.text("UPDATE clients SET state = 'revoked' WHERE NOT active"))
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("invited_by", sa.String(length=64), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("invited_by", sa.String(length=64), nullable=True))
     with op.batch_alter_table("client_keys", schema=None) as batch_op:
         batch_op.add_column(sa.Column("since", sa.DateTime(timezone=True), nullable=True))
         batch_op.alter_column("until", existing_type=sa.DateTime(timezone=True), nullable=True)

@@ -19,7 +19,7 @@ from hub.workflows import rights_citizen
 if TYPE_CHECKING:
     from hub.workflows.hub import Hub
 
-__all__ = ["VIEWS"]
+__all__ = ["VIEWS", "cookie", "zip_response"]
 
 #: The cookie of a person's own page: another than that of the people who work here.
 _COOKIE: Final = "hub_my_data"
@@ -105,10 +105,11 @@ def zip_response(data: bytes, name: str) -> Response:
 
 
 def _token(hub: Hub) -> str:
-    return request.cookies.get(_name(hub), "")
+    return request.cookies.get(cookie(hub), "")
 
 
-def _name(hub: Hub) -> str:
+def cookie(hub: Hub) -> str:
+    """The name of the cookie; over HTTPS with a prefix by which browsers refuse it without."""
     return cookie_name(hub, _COOKIE).replace("__Host-", "__Secure-")  # it is for its own pages only
 
 
@@ -118,9 +119,9 @@ def _keep(response: Any, hub: Hub, token: str | None) -> Any:
         "secure": hub.settings.secure_cookies,
     }  # fmt: skip
     if token is None:
-        response.delete_cookie(_name(hub), **options)
+        response.delete_cookie(cookie(hub), **options)
     else:
-        response.set_cookie(_name(hub), token, **options)
+        response.set_cookie(cookie(hub), token, **options)
     return response
 
 

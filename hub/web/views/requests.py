@@ -91,8 +91,8 @@ def _writable(hub: Hub, request_id: str) -> ShownRequest:
     return shown
 
 
-def _question_url(request_id: str, key: str, **more: str) -> str:
-    return url_for("web.request_question", request_id=request_id, key=key, **more)
+def _question_url(request_id: str, key: str) -> str:
+    return url_for("web.request_question", request_id=request_id, key=key)
 
 
 def _next(hub: Hub, request_id: str, key: str) -> str:

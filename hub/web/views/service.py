@@ -12,6 +12,7 @@ from hub.web import pages
 from hub.web.handles import MINUTES
 from hub.web.rendering import render
 from hub.web.sessions import COOKIE, DEVICES, cookie_name, find_principal, me
+from hub.web.views import citizen
 from hub.web.views.analysis import run_lines, upcoming
 from hub.web.views.common import i_may, plugin_titles
 from hub.web.views.registrations import waiting_registrations
@@ -168,6 +169,11 @@ def cookies(hub: Hub) -> Any:
                     cookie_name(hub, "hub_state"),
                     f"Guards the forms you send, and keeps your last search, encrypted, for {MINUTES} minutes",
                     "Until you close the browser or sign out",
+                ),
+                (
+                    citizen.cookie(hub),
+                    "Keeps your own page open, if you opened one with a code. It goes to that page only",
+                    f"{hub.settings.rights_session_minutes} minutes, or until you close the browser",
                 ),
             ),
         )

@@ -1,155 +1,39 @@
-"""Signing in: second factors, codes, sessions, and slowing down who guesses without locking anybody out."""
+"""Signing in: second factors, codes, sessions and accounts."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
-from argon2 import PasswordHasher
-from flask.testing import FlaskClient
 from sqlalchemy import text
-from werkzeug.test import TestResponse
 
-from hub.app import create_app
-from hub.audit import log as audit
-from hub.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorised
-from hub.identity import codes, factors, people, sessions, throttle
-from hub.identity.organisations import find_organisation
+from hub.app import create_app, open_hub
+from hub.errors import ConfigurationError, Conflict, Forbidden, Invalid, NotFound, Unauthorised
+from hub.identity import codes, factors, people, sessions
 from hub.identity.sessions import Stage
 from hub.identity.tables import AttemptPotRow, SecondFactorRow, SessionRow
-from hub.identity.throttle import ACCOUNT, ACCOUNT_AND_SOURCE, DEVICE, SOURCE, network_of
-from hub.web.sessions import COOKIE, DEVICES
+from hub.web.sessions import COOKIE
 from hub.workflows import accounts, own_account, signing_in
 from hub.workflows.hub import Hub
-from hub.workflows.signing_in import Caller
-from support.hubs import PASSWORD, make_hub, migrate, principal_of, signed_in
-
-OTHER = "another-battery-staple"
-NOW = datetime.fromisoformat("2026-03-02T09:05:00+00:00")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is there already."""
-    made = tmp_path_factory.mktemp("signing-in") / "template.db"
-    migrate(f"sqlite:///{made}")
-    return made
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hash passwords with little work: what is looked at here is how often."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: cheap)
-    people._decoy.cache_clear()
-    yield
-    people._decoy.cache_clear()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, template: Path, quick: None) -> Iterator[Hub]:
-    """A hub whose operators need a second factor and whose analysts do not; ana and olga work there."""
-    shutil.copyfile(template, tmp_path / "only.db")
-    made = make_hub(tmp_path / "hub", f"sqlite:///{tmp_path / 'only.db'}", require_second_factor="operator")
-    with made.database.write() as session:
-        home = home_of(made)
-        for name, role in (("ana", "analyst"), ("olga", "operator")):
-            people.add_user(session, name, f"Nobody {name.title()}", home, [role], PASSWORD)
-    yield made
-    made.database.close()
-
-
-def home_of(hub: Hub) -> str:
-    with hub.database.read() as session:
-        return find_organisation(session, "hub").id
-
-
-@pytest.fixture
-def web(hub: Hub) -> Callable[[], FlaskClient]:
-    app = create_app(hub.settings, hub)
-    return app.test_client
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let time pass for everything that has to do with signing in."""
-    state = {"now": NOW}
-    for module in (people, sessions, factors, codes, throttle, signing_in, own_account):
-        monkeypatch.setattr(module, "utc_now", lambda: state["now"])
-
-    def later(**passed: float) -> None:
-        state["now"] += timedelta(**passed)
-
-    return later
-
-
-@pytest.fixture
-def verifications(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each verification of a password hash, as it happens."""
-    done: list[str] = []
-    genuine = people._hasher()
-
-    class Counting:
-        def verify(self, known: str, password: str) -> bool:
-            done.append(known)
-            return bool(genuine.verify(known, password))
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(genuine, name)
-
-    monkeypatch.setattr(people, "_hasher", Counting)
-    return done
-
-
-def form(client: FlaskClient, address: str, **data: str) -> TestResponse:
-    """Open a page and send its form."""
-    page = client.get(address)
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
-    assert token is not None, (page.status_code, page.location)
-    return client.post(address, data={"csrf_token": token[1], **data})
-
-
-def main_of(answer: TestResponse) -> str:
-    found = re.search(r"<main.*</main>", answer.text, re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0])) if found else ""
-
-
-def code_now(key: str, at: datetime = NOW) -> str:
-    return pyotp.TOTP(key.replace(" ", "")).at(at)
-
-
-def id_of(hub: Hub, name: str) -> str:
-    with hub.database.read() as session:
-        found = people.find_by_name(session, name)
-    assert found is not None
-    return found.id
-
-
-def enrolled(hub: Hub, name: str) -> tuple[str, list[str]]:
-    """Give somebody a second factor; its secret and recovery codes."""
-    entry = signing_in.sign_in(hub, name, PASSWORD)
-    assert entry.stage is Stage.ENROL
-    secret = own_account.offer_to_pending(hub, entry.token).secret
-    entry, made = own_account.finish_enrolment(hub, entry.token, code_now(secret))
-    signing_in.sign_out(hub, entry.token)
-    return secret, made
-
-
-def cookie(client: FlaskClient, name: str = COOKIE) -> str:
-    found = client.get_cookie(name)
-    return found.value if found is not None else ""
-
-
-def entries(hub: Hub) -> list[Any]:
-    with hub.database.read() as session:
-        return list(audit.recent(session))[::-1]
-
+from support.entering import (
+    NOW,
+    OTHER,
+    code_now,
+    cookie,
+    enrolled,
+    entries,
+    form,
+    guess,
+    home_of,
+    id_of,
+    main_of,
+)
+from support.hubs import PASSWORD, make_hub, principal_of, signed_in
 
 # --- second factor
 
@@ -343,170 +227,6 @@ def test_a_reset_changes_nothing_until_it_is_used_and_then_signs_out_everywhere(
     assert signing_in.sign_in(hub, "olga", PASSWORD).stage is Stage.ENROL, "unless it was lost as well"
 
 
-# --- guessing
-
-
-def guess(hub: Hub, name: str, times: int, caller: Caller = signing_in.UNKNOWN) -> int:
-    """Guess so often at a password; how many guesses were looked at."""
-    looked = 0
-    for _ in range(times):
-        try:
-            signing_in.sign_in(hub, name, "a-wrong-password", caller)
-        except Unauthorised:
-            looked += 1
-        except TooMany:
-            pass
-    return looked
-
-
-def test_who_guesses_is_slowed_down_from_one_place_and_from_many(hub: Hub, clock: Any) -> None:
-    assert guess(hub, "ana", 20, Caller("198.51.100.1")) == ACCOUNT_AND_SOURCE.most
-    many = [Caller(f"198.51.100.{place}") for place in range(2, 60)]
-    looked = sum(guess(hub, "ana", 1, caller) for caller in many)
-    assert looked == ACCOUNT.most - ACCOUNT_AND_SOURCE.most
-    looked = 0
-    for place in range(120):  # an hour, from as many addresses as they like
-        clock(seconds=30)
-        looked += sum(guess(hub, "ana", 1, Caller(f"203.0.113.{place}-{more}")) for more in range(3))
-    assert looked <= 3600 / 30 + ACCOUNT.most
-
-
-def test_the_owner_gets_in_on_a_known_device_while_others_guess(hub: Hub, web: Any, clock: Any) -> None:
-    owner, attacker = web(), web()
-    assert form(owner, "/sign-in", username="ana", password=PASSWORD).location == "/"
-    owner.post(
-        "/sign-out", data={"csrf_token": re.search(r'csrf_token" value="([^"]+)', owner.get("/").text)[1]}
-    )
-    assert cookie(owner) == ""
-    assert cookie(owner, DEVICES) != ""
-    for _ in range(30):
-        answer = form(attacker, "/sign-in", username="ana", password="a-wrong-password")
-    assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
-    assert "too many tries. Wait 15 minutes" in main_of(answer)
-    stranger = form(web(), "/sign-in", username="ana", password=PASSWORD)
-    assert stranger.status_code == 429, "even the right password, from where nobody was before"
-    assert form(owner, "/sign-in", username="ANA", password=PASSWORD).location == "/"
-
-
-def test_a_known_device_that_was_stolen_does_not_guess_for_long_either(hub: Hub, clock: Any) -> None:
-    known = signing_in.sign_in(hub, "ana", PASSWORD).devices
-    thief = Caller("198.51.100.1", known)
-    assert guess(hub, "ana", 30, thief) == DEVICE.most
-    other = signing_in.sign_in(hub, "ana", PASSWORD, Caller("192.0.2.1")).devices
-    assert signing_in.sign_in(hub, "ana", PASSWORD, Caller("192.0.2.1", other)).stage is Stage.FULL
-    assert guess(hub, "olga", 30, Caller("198.51.100.9", known)) == ACCOUNT_AND_SOURCE.most, (
-        "one account's only"
-    )
-
-
-@pytest.mark.parametrize("change", ["", "x", "é", ".", "AAAA", "flip"])
-def test_a_device_cookie_that_was_made_up_is_none(hub: Hub, clock: Any, change: str) -> None:
-    known = signing_in.sign_in(hub, "ana", PASSWORD).devices
-    forged = known[:-2] + ("AA" if known[-2:] != "AA" else "BB") if change == "flip" else change
-    assert guess(hub, "ana", 30, Caller("198.51.100.1", forged)) == ACCOUNT_AND_SOURCE.most
-
-
-def test_a_source_that_tries_many_accounts_is_slowed_down_whether_they_exist_or_not(
-    hub: Hub, clock: Any
-) -> None:
-    sprayer = Caller("198.51.100.1")
-    assert sum(guess(hub, f"name{number}", 1, sprayer) for number in range(80)) == SOURCE.most
-    assert signing_in.sign_in(hub, "ana", PASSWORD, Caller("198.51.100.2")).stage is Stage.FULL
-
-
-def test_rest_makes_good_and_so_does_the_right_password(hub: Hub, clock: Any) -> None:
-    caller = Caller("198.51.100.1")
-    for _ in range(10):
-        assert guess(hub, "ana", 4, caller) == 4
-        assert signing_in.sign_in(hub, "ana", PASSWORD, caller).stage is Stage.FULL
-        clock(minutes=20)
-    assert guess(hub, "ana", 6, caller) == 5
-    clock(minutes=14)
-    assert guess(hub, "ana", 1, caller) == 0
-    clock(minutes=1, seconds=1)
-    assert signing_in.sign_in(hub, "ana", PASSWORD, caller).stage is Stage.FULL
-
-
-def test_codes_are_guessed_as_slowly_and_by_nobody_without_the_password(hub: Hub, clock: Any) -> None:
-    enrolled(hub, "olga")
-    looked = 0
-    for place in range(40):
-        caller = Caller(f"198.51.100.{place}")
-        entry = signing_in.sign_in(hub, "olga", PASSWORD, caller)
-        try:
-            signing_in.give_code(hub, entry.token, "000000", caller)
-        except Unauthorised:
-            looked += 1
-        except TooMany:
-            pass
-    assert looked == throttle.ACCOUNT_CODE.most
-
-
-def test_what_was_typed_is_not_kept(hub: Hub, clock: Any, tmp_path: Path) -> None:
-    guess(hub, "a-password-in-the-wrong-box", 6, Caller("198.51.100.77"))
-    signing_in.note_refusals(hub)
-    hub.database.close()
-    everything = b"".join(path.read_bytes() for path in tmp_path.glob("only.db*"))
-    assert b"wrong-box" not in everything
-    assert b"198.51.100" not in everything
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::ffff:192.0.2.7", "192.0.2.7"),
-        (None, "unknown"), ("nonsense", "unknown"),
-    ],
-)  # fmt: skip
-def test_a_subscriber_is_one_source(address: str | None, network: str) -> None:
-    assert network_of(address) == network
-
-
-# --- who is there
-
-
-def test_nothing_says_whether_an_account_exists(
-    hub: Hub, web: Any, clock: Any, verifications: list[str]
-) -> None:
-    """Neither words nor the work done: one hash is verified for each attempt that is looked at."""
-    operator = principal_of(hub, "hub", "operator")
-    accounts.invite(hub, operator, "new", "New", "hub", ["analyst"])
-    closed = accounts.invite(hub, operator, "closed", "Closed", "hub", ["analyst"])[0]
-    signing_in.use_code(hub, accounts.reset(hub, operator, closed), PASSWORD)
-    accounts.set_active(hub, operator, closed, False)
-    pages, counts = set(), set()
-    for name, password in (
-        ("ana", "a-wrong-password"), ("nobody", PASSWORD), ("new", PASSWORD), ("closed", PASSWORD),
-        ("olga", "a-wrong-password"),
-    ):  # fmt: skip
-        verifications.clear()
-        seen = []
-        for _ in range(7):  # until it is slowed down, and then
-            answer = form(web(), "/sign-in", username=name, password=password)
-            seen.append((answer.status_code, main_of(answer)))
-        pages.add(tuple(seen))
-        counts.add(len(verifications))
-        with hub.database.write() as session:
-            session.query(AttemptPotRow).delete()
-    assert len(pages) == 1
-    assert counts == {5}
-    assert "The username or the password is not right" in str(pages)
-
-
-def test_hashes_made_with_older_parameters_are_made_anew_at_signing_in(hub: Hub) -> None:
-
-    old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with hub.database.write() as session:
-        session.execute(text("UPDATE users SET password_hash = :old WHERE username = 'ana'"), {"old": old})
-    signed_in(hub, "ana")
-    with hub.database.read() as session:
-        new = session.execute(text("SELECT password_hash FROM users WHERE username = 'ana'")).scalar_one()
-    assert new != old
-    assert new.startswith("$argon2id$")
-    assert not people._hasher().check_needs_rehash(new)
-    signed_in(hub, "ana")
-
-
 # --- sessions
 
 
@@ -668,6 +388,12 @@ def test_an_operator_of_another_organisation_looks_after_its_people_only(hub: Hu
     user, _ = accounts.invite(hub, theirs, "pat", "Pat", "police", ["analyst"])
     assert [item.account.id for item in accounts.list_users(hub, theirs)] == [user]
     for act in (
+        lambda: accounts.set_roles(hub, theirs, user, ["auditor"]),
+        lambda: accounts.invite(hub, theirs, "all-seeing", "X", "police", ["auditor"]),
+    ):
+        with pytest.raises(Forbidden, match="auditor"):
+            act()
+    for act in (
         lambda: accounts.account(hub, theirs, ana), lambda: accounts.reset(hub, theirs, ana),
         lambda: accounts.set_roles(hub, theirs, ana, ["auditor"]),
         lambda: accounts.set_active(hub, theirs, ana, False), lambda: accounts.end_sessions_of(hub, theirs, ana),
@@ -734,37 +460,18 @@ def test_operators_do_all_this_on_pages(hub: Hub, web: Any, clock: Any) -> None:
     assert signing_in.session_of(hub, cookie(client)).roles == {"operator"}
 
 
-# --- audit
-
-
-def test_refused_sign_ins_are_noted_by_account_gathered_and_without_what_was_typed(
-    hub: Hub, clock: Any
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"require_second_factor": "operater"}, "require_second_factor names roles that are none: operater"),
+        ({"require_second_factor": "operator, connector"}, "connector"),
+        ({"oidc_roles": "admins=god"}, "oidc_roles names roles that are none: god"),
+        ({"oidc_roles": "admins"}, "oidc_roles"), ({"oidc_issuer": "https://x.example"}, "oidc_client_id is needed"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_misspelt_role_does_not_quietly_take_protection_away(
+    hub: Hub, settings: dict[str, str], said: str
 ) -> None:
-    for place in range(4):
-        guess(hub, "ana", 5, Caller(f"198.51.100.{place}"))
-        guess(hub, f"nobody{place}", 5, Caller(f"198.51.100.{place}"))
-    assert [item.action for item in entries(hub)] == [], "a flood writes no entries"
-    signing_in.note_refusals(hub)
-    noted = [(item.action, item.content["target"], item.content["detail"]) for item in entries(hub)]
-    assert sorted(noted, key=str) == sorted(
-        [
-            ("person.sign-in-refused", "", {"step": "password", "times": 20}),
-            ("person.sign-in-refused", id_of(hub, "ana"), {"step": "password", "times": 20}),
-            ("person.slowed-down", "", {"times": 4}), ("person.slowed-down", id_of(hub, "ana"), {"times": 4}),
-        ],
-        key=str,
-    )  # fmt: skip
-    assert "nobody" not in str(noted)
-    for _ in range(20):
-        clock(seconds=40)
-        guess(hub, "ana", 1, Caller("203.0.113.1"))
-        signing_in.note_refusals(hub)
-    assert len(entries(hub)) == 4, "gathered for a quarter of an hour"
-    clock(minutes=16)
-    signing_in.note_refusals(hub)
-    more = [item.content["detail"] for item in entries(hub)[4:]]
-    assert more
-    assert len(more) <= 2
-    clock(minutes=16)
-    signing_in.note_refusals(hub)
-    assert len(entries(hub)) == 4 + len(more)
+    with pytest.raises(ConfigurationError, match=said):
+        open_hub(replace(hub.settings, **settings))
