@@ -83,7 +83,8 @@ LINEAGE = pages.LineagePage(
             for item in VERSIONS
         ],
         downstream=[
-            Place("p1", "version", "People", NOW, "current", "ds9", 3), Place("run1", "run", "families", NOW, "succeeded"),
+            Place("p1", "version", "People", NOW, "current", "ds9", 3),
+            Place("run1", "run", "families", NOW, "succeeded"),
             Place("res1", "result", "unknown", NOW, "released"),
         ],
         edges=[("d" * 32, "v2"), ("v2", "p1"), ("v2", "run1"), ("run1", "res1")],

@@ -425,8 +425,8 @@ REGISTRATIONS = (
     ),
     Waiting(
         "client", "cli_01kb2c3d4e5f", "Night export", "wexbourne-schools", ("connector",),
-        ("0123 4567 89ab cdef 0123 4567 89ab cdef",), "", "Itself, with a one-time code", "Otto Marsh, The hub itself", NOW,
-        False,
+        ("0123 4567 89ab cdef 0123 4567 89ab cdef",), "",
+        "Itself, with a one-time code", "Otto Marsh, The hub itself", NOW, False,
     ),
     Waiting(
         "client", "cli_01kb2c3d4e60", HOSTILE, "nhs-wexbourne", ("connector", "analyst"),

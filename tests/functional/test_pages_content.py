@@ -351,8 +351,8 @@ def test_an_auditor_reads_who_did_what_and_why_and_that_is_written_down_too(
     client = as_user("auditor")
     page = client.get("/audit?action=household.read")
     assert (
-        "Nobody Service-User, housing (show only their acts) Opened a household Reason: A visit to the family in case 99"
-        in _main(page)
+        "Nobody Service-User, housing (show only their acts) Opened a household "
+        "Reason: A visit to the family in case 99" in _main(page)
     )
     assert "Searched for people" not in re.sub(r"<option.*?</option>", "", page.text)
     assert _actions(lived, 1) == ["audit.reasons-read"]

@@ -24,8 +24,8 @@ import pandas  # noqa: F401 - pyarrow asks for it
 import psycopg  # noqa: F401
 import pygments.lexers  # noqa: F401
 
-import hub.intake.examine  # noqa: F401
-import hub.migrations.upgrade  # noqa: F401
+import hub.intake.examine
+import hub.migrations.upgrade
 import hub.scheduler.times  # noqa: F401
 from hub.app import open_hub
 from hub.config import load_settings

@@ -184,6 +184,6 @@ def test_every_permission_belongs_to_some_role_and_no_role_has_all() -> None:
 
 
 def test_a_missing_permission_names_the_roles_that_carry_it() -> None:
-    with pytest.raises(Forbidden, match="needs the role service user.*, and yours is operator"):
+    with pytest.raises(Forbidden, match=r"needs the role service user.*, and yours is operator"):
         require(["operator"], Permission.SEARCH_PEOPLE)
     assert not may(["unknown"], Permission.READ_CATALOGUE)
