@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """A hub with a version of a dataset and two people who may destroy data."""
     made = tmp_path / "hub"
     _ok("init", folder=made)
-    (made / "hub.toml").write_text("intake_process = false\n")
+    (made / "hub.toml").write_text("intake_process = false\ntwo_person_registration = false\n")
     hub = open_hub(load_settings(made, environ={}))
     stage(hub)
     with hub.database.write() as session:

@@ -320,7 +320,9 @@ def test_what_is_current_is_asked_for_in_one_place_which_looks_at_the_publisher(
         for path in (ROOT / "hub").rglob("*.py")
         if "current_versions(" in path.read_text(encoding="utf-8")
     }
-    assert places == {"hub/catalogue/store.py", "hub/workflows/granting.py"}
+    # Lists of opt-outs take rows out, whoever publishes them: they give nobody anything.
+    opt_outs = "hub/workflows/leaving_out.py"
+    assert places == {"hub/catalogue/store.py", "hub/workflows/granting.py", opt_outs}
 
 
 # ---- drafting
