@@ -78,10 +78,8 @@ def draft(
 
     hub, text = hub_of(ctx, directory), file.read_text(encoding="utf-8")
     who = person(hub, username, password)
-    if replace:
-        agreement = agreeing.rewrite(hub, who, load_agreement(text).id, text)
-    else:
-        agreement = agreeing.draft(hub, who, text)
+    known = load_agreement(text).id if replace else ""
+    agreement = agreeing.rewrite(hub, who, known, text) if replace else agreeing.draft(hub, who, text)
     click.echo(
         f"Drafted {agreement.id}, version {agreement.version}. Hand it in for review: hub agreements submit "
         f"{agreement.id}"

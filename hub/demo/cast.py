@@ -54,6 +54,7 @@ PEOPLE = (
     ),
     Person("olga", "Olga Petrenko", "hub", "operator", "runs the hub"),
     Person("adrian", "Adrian Webb", "hub", "auditor", "reads the audit log"),
+    Person("rita", "Rita Brandt", "hub", "rights officer", "answers people who ask about their own data"),
 )
 
 #: Agreement, the plugin that runs under it (if any), and the department it runs for.

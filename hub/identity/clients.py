@@ -305,7 +305,9 @@ def registered_keys(session: Session, client_id: str, at: datetime | None = None
 def replace_client_key(
     session: Session, client_id: str, signing_key: dict[str, Any], until: datetime
 ) -> None:
-    """Give a client a new public key; the old one is taken until a moment. The present key again changes nothing.
+    """Give a client a new public key; those before it are taken until a moment at most.
+
+    The present key again only lets those before it end, when that moment is earlier than was said.
 
     Raises:
         Invalid: when the key is not a public Ed25519 JWK.
@@ -322,6 +324,11 @@ def replace_client_key(
         )
     new = public_jwk(signing_key)
     text = json.dumps(new)
+    session.execute(
+        update(ClientKeyRow)
+        .where(ClientKeyRow.client_id == client_id, ClientKeyRow.until > until)
+        .values(until=until)
+    )
     if row.signing_key == text:
         return
     used = session.scalars(select(ClientRow.id).where(ClientRow.signing_key == text)).first()

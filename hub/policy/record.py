@@ -160,6 +160,11 @@ class Agreement:
         return terms.publishers or self.controllers
 
     @property
+    def gives_hubs_own(self) -> bool:
+        """Whether it gives datasets of the hub itself, which are made of what all publishers sent."""
+        return any(item.contract.startswith(HUBS_OWN) for item in self.datasets)
+
+    @property
     def publishers(self) -> tuple[str, ...]:
         """Whose data it is about, all datasets together, without the hub's own."""
         named = (self.publishers_in(item) for item in self.datasets if not item.contract.startswith(HUBS_OWN))

@@ -15,14 +15,19 @@ from hub.policy.roles import ROLES, Permission
 from hub.policy.states import ENDED
 
 __all__ = [
-    "Viewer", "bound", "for_organisation", "kept_since", "may_act_for", "may_change_agreement", "may_check",
-    "may_see_agreement", "may_see_log", "may_see_request", "may_see_result", "may_see_run", "parties", "whole_hub",
+    "REACH_ALL", "Viewer", "bound", "for_organisation", "kept_since", "may_act_for", "may_change_agreement",
+    "may_check", "may_see_agreement", "may_see_log", "may_see_request", "may_see_result", "may_see_run", "parties",
+    "whole_hub",
 ]  # fmt: skip
 
 #: Roles that serve their own organisation only, even when that is the hub's.
 _FOR_ITS_OWN: Final = frozenset({"analyst", "service user", "investigating officer", "connector"})
 #: Roles that look after data and outputs rather than use them: an agreement's `roles` are about those who use.
 _LOOKS_AFTER: Final = frozenset({"data steward", "output checker", "operator", "auditor", "rights officer"})
+
+
+#: Roles that reach people and things of all organisations wherever they work: only the hub's operators give them.
+REACH_ALL: Final = frozenset({"auditor", "rights officer"})
 
 
 class Viewer(Protocol):

@@ -17,6 +17,7 @@ from apscheduler.util import datetime_to_utc_timestamp
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
+from hub.errors import HubError
 from hub.scheduler.times import cron_of, cron_trigger
 
 __all__ = ["Jobs"]
@@ -44,6 +45,13 @@ class Jobs(SQLAlchemyJobStore):  # type: ignore[misc]
             "func": _FIRED, "trigger": trigger, "args": [self._origin, schedule_id], "id": schedule_id, "name": stamp,
             **_ALWAYS,
         }  # fmt: skip
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        """The job of a schedule; none where what stands there cannot be read."""
+        try:
+            return super().lookup_job(job_id)
+        except (ValueError, TypeError, KeyError, HubError):
+            return None
 
     def add_job(self, job: Job) -> None:
         """Keep a job.

@@ -18,7 +18,7 @@ from hub.identity.people import Account
 from hub.identity.principal import Principal
 from hub.identity.sessions import SignedIn
 from hub.policy.roles import PERSON_ROLES, Permission
-from hub.policy.scope import may_act_for, whole_hub
+from hub.policy.scope import REACH_ALL, may_act_for, whole_hub
 from hub.workflows.hub import Hub, authorise, note
 
 __all__ = [
@@ -140,6 +140,7 @@ def reset(hub: Hub, principal: Principal, user_id: str, *, clear_factor: bool = 
     _not_oneself(principal, user_id, "reset your own account; change your password on your account's page")
     with hub.database.write() as session:
         found = _theirs(session, principal, user_id)
+        _may_give(principal, found.roles)
         if not found.active:
             raise Conflict("This account is closed. Open it first.")
         code = codes.new_code(
@@ -238,7 +239,7 @@ def bind(hub: Hub, principal: Principal, user_id: str, subject: str) -> None:
     if not hub.settings.oidc_issuer:
         raise Conflict("No provider is set (setting oidc_issuer), so there is nothing to bind to.")
     with hub.database.write() as session:
-        _theirs(session, principal, user_id)
+        _may_give(principal, _theirs(session, principal, user_id).roles)
         people.bind(session, user_id, hub.settings.oidc_issuer, subject.strip())
         sessions.end_all(session, user_id)
         note(session, principal, "person.bound", user_id, detail={"by": "operator"})
@@ -263,10 +264,15 @@ def _theirs(session: Session, principal: Principal, user_id: str) -> Account:
 
 
 def _may_give(principal: Principal, roles: Collection[str]) -> None:
-    """Auditors see the whole hub wherever they work, so only those who look after the whole hub make them."""
-    if "auditor" in roles and not whole_hub(principal, Permission.MANAGE_USERS):
+    """Some roles reach the whole hub wherever they work: only who looks after it gives them, or opens such accounts."""
+    far = sorted(REACH_ALL & set(roles))
+    if far and not whole_hub(principal, Permission.MANAGE_USERS):
         raise Forbidden(
-            "You may not make somebody an auditor: they see the whole hub. Ask the hub's own operator."
+            f"You may not make somebody an {far[0]}, or reset such an account: they see the whole hub. Ask the hub's "
+            "own operator."
+            if far[0] == "auditor"
+            else f"You may not make somebody a {far[0]}, or reset such an account: they find everybody whom the hub "
+            "knows. Ask the hub's own operator."
         )
 
 

@@ -192,6 +192,7 @@ def change(hub: Hub, principal: Principal, agreement_id: str, act: str, reason: 
         parties = None
         if act == "approve":
             _check_other(session, principal, agreement_id)
+            _check_hubs_own(principal, found)
             _check_names(session, found)
             parties = _must_sign(session, found)
         agreement = agreements.change_state(
@@ -224,6 +225,15 @@ def _check_other(session: Session, principal: Principal, agreement_id: str) -> N
     if principal.reference in agreements.record(session, agreement_id).authors:
         raise Forbidden(
             "You wrote this agreement, so somebody else must approve it: another data steward of a party or of the hub."
+        )
+
+
+def _check_hubs_own(principal: Principal, agreement: Agreement) -> None:
+    """The hub's own datasets are made of what everybody sent and nobody signs for them: its own stewards approve."""
+    if agreement.gives_hubs_own and not scope.whole_hub(principal, Permission.MANAGE_AGREEMENTS):
+        raise Forbidden(
+            "This agreement gives data of the hub itself, which is about everybody: a data steward of the hub has to "
+            "approve it."
         )
 
 
@@ -277,7 +287,8 @@ def standing(hub: Hub, principal: Principal, agreement_id: str) -> Standing:
 def _acts(principal: Principal, agreement: Agreement, record: Record) -> list[str]:
     """What a steward may do to an agreement now."""
     acts = [act for state, act in TRANSITIONS if state is agreement.state and act in (*ACTS, "sign")]
-    if principal.reference in record.authors:
+    foreign = agreement.gives_hubs_own and not scope.whole_hub(principal, Permission.MANAGE_AGREEMENTS)
+    if principal.reference in record.authors or foreign:
         acts = [act for act in acts if act != "approve"]
     if agreement.state is AgreementState.ACTIVE and not set(record.parties) - (
         agreement.signed_by or frozenset()

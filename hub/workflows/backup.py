@@ -48,10 +48,10 @@ __all__ = [
 _FORMAT: Final = "joinedup-backup/1"
 _INDEX, _SIGNATURE, DATABASE = "backup.json", "backup.sig", "hub.db"
 _OBJECTS, KEYS = "objects", "keys"
-_INCOMING, _LATEST = "incoming", "audit/checkpoints/latest"
+_INCOMING, _LATEST, _GEOGRAPHY = "incoming", "audit/checkpoints/latest", "geography"
 _CHUNK = 4 * 1024 * 1024
 #: What must not come back with a backup: who was signed in, who led, and stored jobs, which the schedules make anew.
-_FLEETING: Final = ("user_sessions", "leases", "scheduler_jobs")
+_FLEETING: Final = ("user_sessions", "citizen_sessions", "leases", "scheduler_jobs")
 Progress = Callable[[int, int], None]
 
 
@@ -206,7 +206,7 @@ def _wanted(hub: Hub, snapshot: Path) -> tuple[list[str], str]:
         copy.close()
     for more in ("-wal", "-shm"):
         snapshot.with_name(snapshot.name + more).unlink(missing_ok=True)
-    return [*files, *reports, *hub.objects.list(_INCOMING)], checkpoint
+    return [*files, *reports, *hub.objects.list(_GEOGRAPHY), *hub.objects.list(_INCOMING)], checkpoint
 
 
 def _copy(

@@ -15,7 +15,7 @@ from hub.identity.organisations import Organisation
 from hub.identity.principal import Principal
 from hub.identity.states import Registration
 from hub.policy.roles import ROLES, Permission
-from hub.policy.scope import may_act_for, whole_hub
+from hub.policy.scope import REACH_ALL, may_act_for, whole_hub
 from hub.storage.database import utc_now
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.machines import fetch_keys, note_refusal, token_for, token_principal
@@ -150,8 +150,8 @@ def add_client(
     """
     authorise(principal, Permission.MANAGE_CLIENTS)
     _check_roles(roles, tuple(ROLES))
-    if "auditor" in roles and not whole_hub(principal, Permission.MANAGE_CLIENTS):
-        raise Forbidden("An auditor sees the whole hub: only the hub's own operators register one.")
+    if (far := sorted(REACH_ALL & set(roles))) and not whole_hub(principal, Permission.MANAGE_CLIENTS):
+        raise Forbidden(f"The role {far[0]} reaches the whole hub: only the hub's own operators give it.")
     fetched = fetch_keys(hub, jwks_url) if jwks_url is not None else None
     with hub.database.write() as session:
         organisation = _served(session, principal, slug)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Dataset
@@ -18,11 +19,15 @@ from hub.intake.store import Delivery
 from hub.intake.verify import check_manifest, part_key
 from hub.policy.roles import Permission
 from hub.policy.scope import whole_hub
+from hub.storage.database import utc_now
 from hub.workflows import contracting
 from hub.workflows.hub import Hub, authorise, note
 from hub.workflows.replaying import replay_problem
 
 __all__ = ["complete", "missing", "offer", "own_delivery", "scope", "take_part"]
+
+#: So far a connector's clock may be ahead of the hub's.
+_AHEAD: Final = timedelta(minutes=15)
 
 
 def offer(
@@ -42,6 +47,7 @@ def offer(
         if not keys:
             raise Invalid("Only a registered connector can offer a delivery.")
         manifest = check_manifest(document, signature, principal.id, keys, hub.settings.max_delivery_bytes)
+        _check_moment(manifest["created_at"])
         dataset = catalogue.find_dataset(session, principal.organisation_id, manifest["dataset"])
         if dataset is None:
             raise NotFound(f"You have no dataset {manifest['dataset']}: publish its contract first.")
@@ -65,6 +71,19 @@ def offer(
             },
         )  # fmt: skip
     return fresh, to_come, False
+
+
+def _check_moment(made_at: str) -> None:
+    """Of two deliveries the later made holds, so one from a time to come would stand in the way of all that follow."""
+    try:
+        ahead = datetime.fromisoformat(made_at).astimezone(UTC) > utc_now() + _AHEAD
+    except OverflowError:  # at the ends of the calendar
+        ahead = True
+    if ahead:
+        raise Invalid(
+            f"By its manifest this delivery was made at {made_at}, which is no time that has been. Set the clock of "
+            "the machine that the connector runs on, and push again."
+        )
 
 
 def _check_mode(session: Any, dataset: Dataset, manifest: dict[str, Any]) -> None:

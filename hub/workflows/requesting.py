@@ -281,7 +281,7 @@ def _draft(hub: Hub, session: Session, principal: Principal, request: AccessRequ
     answers, _ = parts.opened(hub, request)
     parts.complete(about, answers)
     text = agreement_text(about, answers, request.id)
-    return agreeing.draft_in(hub, session, principal, text).id
+    return agreeing.draft_in(hub, session, principal, text, also=request.asked_by).id
 
 
 def _why_not(principal: Principal, request: AccessRequest) -> str:

@@ -7,6 +7,7 @@ the page shows is the person's alone: who used data about them, what they asked 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -28,7 +29,7 @@ from hub.rights.uses import Use
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.rights import open_for
 from hub.workflows.rights_copies import open_copy
-from hub.workflows.rights_people import check_text, history, reference, seal, subject_of, unseal
+from hub.workflows.rights_people import check_text, history, known_as, reference, seal, subject_of, unseal
 from hub.workflows.rights_uses import collect
 
 __all__ = [
@@ -163,13 +164,23 @@ def my_page(hub: Hub, token: str) -> MyPage:
     with hub.database.read() as session:
         visit = _visit(hub, session, token)
         found = history(hub, session, unseal(hub, visit.person))
-        mine = [
-            _mine(hub, session, item)
-            for ident in sorted({visit.subject} | {reference(hub, one) for one in found.ids})
-            for item in rights.requests_of(session, ident)
-        ]
+        mine = [_mine(hub, session, item) for item in _requests(hub, session, visit, found.ids)]
         mine.sort(key=lambda item: item.request.id, reverse=True)
         return MyPage(tuple(collect(hub, session, found)), tuple(mine), visit)
+
+
+def _requests(hub: Hub, session: Session, visit: Visit, ids: Collection[str]) -> list[Request]:
+    """The person's requests. An id may have gone to somebody else since: whose rows they were about decides."""
+    named = {
+        item.id: item
+        for ident in sorted({visit.subject} | {reference(hub, one) for one in ids})
+        for item in rights.requests_of(session, ident)
+    }
+    return [
+        item
+        for item in named.values()
+        if item.person == visit.person or known_as(hub, session, [unseal(hub, item.person)]) <= set(ids)
+    ]
 
 
 def _mine(hub: Hub, session: Session, request: Request) -> MyRequest:
@@ -241,13 +252,16 @@ def fetch_copy(hub: Hub, token: str, request_id: str) -> bytes:
     """
     with hub.database.write() as session:
         visit = _visit(hub, session, token)
-        copy = corrections.copy_of(session, request_id)
+        copy, ids = (
+            corrections.copy_of(session, request_id),
+            history(hub, session, unseal(hub, visit.person)).ids,
+        )
         try:
             request = rights.get_request(session, request_id)
         except NotFound:
             raise NotFound("There is no copy for you here.") from None
         if (
-            request.subject != visit.subject
+            request.id not in {item.id for item in _requests(hub, session, visit, ids)}
             or copy is None
             or copy.given_at is None
             or request.state is not RequestState.ANSWERED

@@ -88,6 +88,10 @@ def check_agreement(
     Raises:
         Forbidden: with the reason in words.
     """
+    with hub.database.read() as session:
+        for home in identities.list_organisations(session):
+            if home.slug == organisation and home.state != "approved":
+                raise Forbidden(f"Refused: the organisation {organisation} is {home.state}, so nothing runs for it.")
     for wanted in manifest.inputs:
         check_coarse(agreement, wanted, manifest.name)
         if wanted.required:

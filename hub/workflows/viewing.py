@@ -40,6 +40,7 @@ from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.linking import PEOPLE_CONTRACT
 from hub.workflows.looking import Purpose, check_reason, refusals_noted
 from hub.workflows.rights_people import restricted
+from hub.workflows.visible import only_visible
 from hub_schemas import library
 from hub_schemas.delivery import ROW_NUMBER
 from hub_sdk import Manifest
@@ -244,7 +245,9 @@ def _contacts(hub: Hub, principal: Principal, agreement: Agreement, rows: _Rows)
         asked = _asked(hub, principal, item.contract.id, agreement.id)
         decision = decide_on(asked, item.dataset, [agreement], publishers)
         if decision.grant is None:
-            view.not_covered.append(title)
+            there = catalogue.dataset(session, item.dataset.id)  # as it is now, whatever is kept of it
+            if only_visible(hub, session, principal, [there]):
+                view.not_covered.append(title)
             continue
         sent.add(item.contract.id)
         found = rows.contact(item, home, decision.grant)

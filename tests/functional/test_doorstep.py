@@ -17,6 +17,7 @@ from hub.app import create_app
 from hub.doorstep.serving import Server
 from hub.errors import ConfigurationError
 from hub.workflows.hub import Hub
+from support.callers import client_of
 from support.staged import Staged
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -78,7 +79,7 @@ def test_each_request_has_an_id_of_its_own(api: FlaskClient) -> None:
 def test_the_audit_log_knows_the_request(
     api: FlaskClient, as_role: Callable[..., dict[str, str]], staged: Staged
 ) -> None:
-    headers = as_role("operator") | {"X-Request-ID": "asked-by-a-test"}
+    headers = client_of(staged.hub, "hub", "operator").headers() | {"X-Request-ID": "asked-by-a-test"}
     assert api.post("/api/v1/plugins/register", headers=headers).status_code == 200
     entries = api.get("/api/v1/audit/entries?limit=5", headers=as_role("auditor")).get_json()["items"]
     noted = [item for item in entries if item["action"] == "plugin.registered"]

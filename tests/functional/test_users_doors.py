@@ -54,30 +54,32 @@ def ok(hub: Hub, *words: str, **more: str) -> str:
 
 
 def test_an_operator_looks_after_people_at_the_command_line(hub: Hub) -> None:
-    code = CODE.search(ok(hub, "users", "invite", "sam", "--org", "hub", "--role", "analyst"))
+    code = CODE.search(ok(hub, "users", "invite", "ravi", "--org", "hub", "--role", "analyst"))
     assert code is not None
     signing_in.use_code(hub, code[1], PASSWORD)
-    token, _ = signed_in(hub, "sam")
-    assert "1 session of SAM" in ok(hub, "users", "sign-out", "SAM")
+    token, _ = signed_in(hub, "ravi")
+    assert "1 session of RAVI" in ok(hub, "users", "sign-out", "RAVI")
     assert signing_in.session_of(hub, token) is None
-    assert "auditor" in ok(hub, "users", "roles", "sam", "--role", "auditor")
-    assert "cannot sign in" in ok(hub, "users", "close", "sam")
+    assert "auditor" in ok(hub, "users", "roles", "ravi", "--role", "auditor")
+    assert "cannot sign in" in ok(hub, "users", "close", "ravi")
     with pytest.raises(Unauthorised):
-        signing_in.sign_in(hub, "sam", PASSWORD)
-    assert "can sign in" in ok(hub, "users", "open", "sam")
-    again = CODE.search(ok(hub, "users", "reset", "sam", "--second-factor"))
+        signing_in.sign_in(hub, "ravi", PASSWORD)
+    assert "can sign in" in ok(hub, "users", "open", "ravi")
+    again = CODE.search(ok(hub, "users", "reset", "ravi", "--second-factor"))
     assert again is not None
     (line,) = [
-        item for item in json.loads(ok(hub, "users", "list", "--format", "json")) if item["username"] == "sam"
+        item
+        for item in json.loads(ok(hub, "users", "list", "--format", "json"))
+        if item["username"] == "ravi"
     ]
     assert line == {
-        "username": "sam", "organisation": "hub", "roles": "auditor", "active": True, "second factor": False,
+        "username": "ravi", "organisation": "hub", "roles": "auditor", "active": True, "second factor": False,
         "invited": True,
     }  # fmt: skip
     for words, said in (
-        (("reset", "nobody"), "There is no account 'nobody'"), (("roles", "sam", "--role", "god"), "unknown: god"),
-        (("bind", "sam", "--subject", "x"), "No provider is set"),
-        (("invite", "sam", "--org", "hub", "--role", "analyst"), "already"),
+        (("reset", "nobody"), "There is no account 'nobody'"), (("roles", "ravi", "--role", "god"), "unknown: god"),
+        (("bind", "ravi", "--subject", "x"), "No provider is set"),
+        (("invite", "ravi", "--org", "hub", "--role", "analyst"), "already"),
     ):  # fmt: skip
         result = run(hub, "users", *words)
         assert (result.exit_code, said in result.stderr, "Traceback" in result.output) == (1, True, False)

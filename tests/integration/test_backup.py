@@ -1,14 +1,20 @@
 """A backup is one moment of the hub, made while it serves; brought back it is checked to the last file."""
 
+import base64
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from hub.app import restore_hub
@@ -17,6 +23,8 @@ from hub.catalogue import store as catalogue
 from hub.config import Settings, load_settings
 from hub.errors import ConfigurationError, Forbidden, HubError, Invalid
 from hub.identity.principal import Principal
+from hub.migrations import upgrade as migrations
+from hub.policy import store as agreements
 from hub.policy.decide import whole_file
 from hub.storage.database import Database
 from hub.storage.objects import ObjectStore
@@ -139,6 +147,64 @@ def test_a_backup_of_one_database_comes_back_into_the_other(
         note(session, OPERATOR, "test.goes-on")  # the next id is not one that is taken
     auditing.seal_log(back)
     assert auditing.verify(back).ok
+
+
+@pytest.mark.parametrize("to_postgres", [False, True], ids=["sqlite", "postgresql"])
+def test_a_backup_from_before_agreements_were_sealed_comes_back_into_a_hub_that_seals_them(
+    sqlite_hub: Hub,
+    place: Any,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    opened: list[Hub],
+    to_postgres: bool,
+) -> None:
+    staged, folder = stage_all(sqlite_hub), tmp_path / "backup"
+    make_backup(staged.hub, OPERATOR, folder, passphrase=WORDS)
+    _make_older(staged.hub, folder, "0005")
+    url = ""
+    if to_postgres:
+        server = request.getfixturevalue("postgres_server")
+        url = server.url(server.create(None))
+    back, problems = restore_hub(place(url), folder, passphrase=WORDS)
+    opened.append(back)
+    assert (problems, teams(back)) == ([], teams(staged.hub))
+    with back.database.read() as session:
+        agreement = agreements.get(session, "planning")
+    assert (agreement.state.value, agreement.trouble, agreement.signed_by) == ("active", "", None)
+    assert releasing.read_result(back, staged.checker, staged.released).report
+    with back.database.write() as session:
+        session.execute(text("UPDATE agreements SET seal = NULL"))
+    with back.database.read() as session:
+        assert agreements.get(session, "planning").trouble, "it was taken over once, and not for ever"
+
+
+def _make_older(hub: Hub, folder: Path, revision: str) -> None:
+    """Let a backup be one that an older version of this hub made."""
+    database = Database(f"sqlite:///{folder / 'hub.db'}")
+    with (
+        database.engine.execution_options(hub_write=True).connect() as connection,
+        migrations._rebuilding(connection),
+        connection.begin(),
+    ):
+        command.downgrade(migrations._config(connection), revision)
+    database.close()
+    with closing(sqlite3.connect(folder / "hub.db")) as plain:
+        plain.execute("PRAGMA journal_mode=DELETE")
+    index = json.loads((folder / "backup.json").read_text())
+    index["database"] = sha256((folder / "hub.db").read_bytes()).hexdigest()
+    raw = json.dumps(index).encode()
+    (folder / "backup.json").write_bytes(raw)
+    (folder / "backup.sig").write_bytes(base64.b64encode(hub.keyring.checkpoint_private_key.sign(raw)))
+
+
+def test_the_table_of_areas_comes_back_too(
+    sqlite_hub: Hub, place: Any, tmp_path: Path, opened: list[Hub]
+) -> None:
+    sqlite_hub.vault.areas.put([pa.table({"postcode": ["ZX11AA"], "area": ["E01000001"]})])
+    make_backup(sqlite_hub, OPERATOR, tmp_path / "backup", passphrase=WORDS)
+    back, problems = restore_hub(place(), tmp_path / "backup", passphrase=WORDS)
+    opened.append(back)
+    assert (problems, back.vault.areas.count()) == ([], 1)
 
 
 def test_it_is_one_moment_although_the_hub_goes_on_writing(sqlite_hub: Hub, tmp_path: Path) -> None:

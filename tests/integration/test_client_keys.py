@@ -86,3 +86,25 @@ def test_a_connector_changes_its_key_with_both_keys_in_hand(sqlite_hub: Hub) -> 
     with pytest.raises(NotFound), hub.database.write() as session:
         identities.replace_client_key(session, "cli_none", public, utc_now())
     assert "d" not in json.dumps(api.get("/api/v1/hub").get_json()["earlier_sealing_keys"])
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["another key", "the answer was lost"])
+def test_a_lost_key_is_not_taken_any_more_however_it_came_to_be_an_earlier_one(
+    sqlite_hub: Hub, again: bool
+) -> None:
+    hub = sqlite_hub
+    keys = [OKPKey.generate_key("Ed25519") for _ in range(3)]
+    public = [key.as_dict(private=False) for key in keys]
+    boss = principal_of(hub, "hub", "operator")
+    principal_of(hub, "police", "connector")
+    client = enrolling.add_client(hub, boss, "police", "connector", ["connector"], public[0])
+    lost = public[1] if again else public[2]
+    with hub.database.write() as session:
+        identities.replace_client_key(session, client, public[1], utc_now() + timedelta(days=30))
+    with hub.database.write() as session:
+        assert len(identities.signing_keys(session, client)) == 2, "both hold for a while"
+        identities.replace_client_key(session, client, lost, utc_now())
+    with hub.database.read() as session:
+        assert [key["x"] for key in identities.signing_keys(session, client)] == [lost["x"]]
+    with pytest.raises(Unauthorised):
+        enrolling.token_for(hub, _assertion(hub, client, keys[0]))

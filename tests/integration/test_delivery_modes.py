@@ -216,6 +216,20 @@ def test_an_older_delivery_that_arrives_late_undoes_nothing(hub: Hub, sender: Se
     assert late_addition.problem is None, "adding rows undoes nothing"
 
 
+@pytest.mark.parametrize(
+    "when", ["2099-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_a_delivery_from_a_time_to_come_is_refused_before_it_stands_in_the_way_of_all_others(
+    sqlite_hub: Hub, when: str
+) -> None:
+    sender = Sender(sqlite_hub, "streets", principal_of(sqlite_hub, "hub", "operator"))
+    sender.publish(LAMPS)
+    parcel = sender.pack(LAMPS, [lamp("a")], bend=lambda manifest: manifest.update(created_at=when))
+    with pytest.raises(Invalid, match="no time that has been"):
+        sender.send(parcel)
+    assert sender.deliver(LAMPS, [lamp("b")]).problem is None
+
+
 def test_a_part_never_holds_more_than_the_manifest_said(hub: Hub, sender: Sender) -> None:
     sender.publish(LAMPS)
     parcel = sender.pack(LAMPS, [lamp("a")], bend=lambda manifest: manifest["files"][0].update(size=2000))

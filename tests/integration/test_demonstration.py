@@ -165,7 +165,7 @@ def lived_on(told: tuple[Path, str]) -> Iterator[dict[str, Any]]:
     its database has a write-ahead log.
     """
     folder, _ = told
-    hub = open_hub(load_settings(folder, environ={}))
+    hub = open_hub(load_settings(folder, environ={}, two_person_registration=False))
     steward = principal_of(hub, "wexbourne-housing", "data steward", name="canary-steward")
     contract, ended, logs = library.load("housing.tenancies"), [], io.StringIO()
     with Processes() as processes, redirect_stderr(logs), redirect_stdout(logs):

@@ -25,6 +25,7 @@ def files() -> tuple[Path, ...]:
     return tuple(sorted(ROOT / name for name in set(names) if name and (ROOT / name).is_file()))
 
 
+@cache
 def texts() -> dict[str, str]:
     """Return the content of every text file by its path within the repository."""
     found = {}

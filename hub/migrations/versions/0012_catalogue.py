@@ -41,8 +41,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_dataset_entries_title_key"), "dataset_entries", ["title_key"])
     op.execute(
-        "INSERT INTO dataset_entries (dataset_id, form, words, title_key, publisher_key, domain, sensitivity, frequency, "
-        "described, record, changed_at) SELECT d.id, 0, ' ' || lower(d.title) || ' ', substr(lower(d.title), 1, 200), "
+        "INSERT INTO dataset_entries (dataset_id, form, words, title_key, publisher_key, domain, sensitivity, "
+        "frequency, described, record, changed_at) "
+        "SELECT d.id, 0, ' ' || lower(d.title) || ' ', substr(lower(d.title), 1, 200), "
         "substr(lower(o.name), 1, 200), '', 'special-category', '', '{}', '{}', d.created_at "
         "FROM datasets d JOIN organisations o ON o.id = d.organisation_id"
     )
