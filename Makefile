@@ -36,7 +36,7 @@ demo: install ## the whole hub with a synthetic borough, on 127.0.0.1, in var/de
 	@$(BIN)/hub demo --dir var/demo $(ARGS)
 
 test: install $(PROVIDER_STAMP) ## every test (ARGS="-k words" picks some)
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: venvs ## format, lint, types and import contracts; changes nothing
 	@echo "ruff format --check"; $(BIN)/ruff format --check --quiet .

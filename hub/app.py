@@ -283,6 +283,8 @@ def _prepare_database(settings: Settings, source: Path) -> Callable[[], None]:
             if session.execute(text("SELECT count(*) FROM organisations")).scalar():
                 raise ConfigurationError("The database is not empty; a backup is never put over one.")
     aside = (place or settings.dir / "hub.db").with_name("restoring.db")
+    for more in ("-wal", "-shm"):  # of a restore that was killed: SQLite would replay it over this database
+        aside.with_name(aside.name + more).unlink(missing_ok=True)
     shutil.copyfile(source, aside)
     aside.chmod(0o600)
     copied = Database(f"sqlite:///{aside}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from hub.catalogue.record import Record, govuk_organisations, is_address, is_email
+from hub.catalogue.record import Record, is_address, is_email, is_govuk_slug
 from hub.catalogue.terms import (
     ACCESS,
     CLASSIFICATIONS,
@@ -186,7 +186,7 @@ def _custom(name: str, value: Any) -> dict[str, Any]:
         "language": text in LANGUAGES,
         "access": text in ACCESS,
         "classification": text in CLASSIFICATIONS,
-        "govuk_organisation": text in govuk_organisations(),
+        "govuk_organisation": is_govuk_slug(text),
     }
     return {name: text} if fits[name] else {}
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, true
 from hub.catalogue import search
 from hub.catalogue.linked import dcat, ukmodel, writing
 from hub.catalogue.linked.subject import Addresses, Subject
-from hub.catalogue.record import govuk_organisations, is_email
+from hub.catalogue.record import is_email, is_govuk_slug
 from hub.errors import ConfigurationError, Invalid
 from hub.identity import store as identities
 from hub.identity.principal import Principal
@@ -127,10 +127,10 @@ def _check_settings(hub: Hub) -> None:
         raise ConfigurationError(
             "The setting catalogue_contact is no email address like data@council.example."
         )
-    if publisher and publisher not in govuk_organisations():
+    if publisher and not is_govuk_slug(publisher):
         raise ConfigurationError(
-            "The setting catalogue_publisher is no organisation of the UK model's list; take the end of its address on "
-            "GOV.UK, for example home-office."
+            "The setting catalogue_publisher is no organisation's address on GOV.UK; take the end of it, for example "
+            "home-office."
         )
 
 

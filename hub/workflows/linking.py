@@ -263,9 +263,7 @@ def _records(hub: Hub, source: Linkable) -> pa.Table:
 
     from hub.linkage.prepare import RECORDS
 
-    # Part of a key is shared by several rows, and a row's number says nothing in the next version: a whole key or none.
     keys = [name for name in source.contract.primary_key if source.grant.exact(name)]
-    keys = keys if len(keys) == len(source.contract.primary_key) else []
     as_at = source.contract.coverage_column
     extra = [as_at] if as_at and source.grant.exact(as_at) else []
     wanted = list(dict.fromkeys([ROW_NUMBER, *source.roles.values(), *keys, *extra]))
@@ -278,7 +276,9 @@ def _records(hub: Hub, source: Linkable) -> pa.Table:
     key_columns = keys or [ROW_NUMBER]
     columns: dict[str, Any] = {
         "record_key": hub.vault.row_keys(
-            source.dataset.id if keys else source.version.id,
+            source.dataset.id
+            if keys
+            else source.version.id,  # the next version's row of this number is another's
             [table[name].combine_chunks() for name in key_columns],
         ),
         "dataset": pa.array([source.contract.id] * table.num_rows),

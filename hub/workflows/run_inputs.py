@@ -9,6 +9,7 @@ from typing import Any
 from hub.catalogue import store as catalogue
 from hub.catalogue.store import Version
 from hub.errors import Conflict, Forbidden
+from hub.identity import store as identities
 from hub.policy.agreement import Agreement
 from hub.policy.decide import Asked, Grant, decide_for_any
 from hub.runs.prepare import INDEX_CONTRACT, Source
@@ -19,7 +20,7 @@ from hub.workflows.hub import Hub, today
 from hub.workflows.linking import linked_versions
 from hub_sdk import PEOPLE_CONTRACT, Input, Manifest
 
-__all__ = ["all_open", "check_agreement", "check_coarse", "gather"]
+__all__ = ["all_open", "check_agreement", "check_coarse", "check_organisation", "gather"]
 
 
 def gather(
@@ -35,6 +36,7 @@ def gather(
         Forbidden: when the agreement does not give what the plugin must have.
         Conflict: when it is not there.
     """
+    check_organisation(session, run.organisation)
     for wanted in manifest.inputs:
         check_coarse(agreement, wanted, manifest.name)
     never_linked = linked_versions(session) is None
@@ -88,10 +90,6 @@ def check_agreement(
     Raises:
         Forbidden: with the reason in words.
     """
-    with hub.database.read() as session:
-        for home in identities.list_organisations(session):
-            if home.slug == organisation and home.state != "approved":
-                raise Forbidden(f"Refused: the organisation {organisation} is {home.state}, so nothing runs for it.")
     for wanted in manifest.inputs:
         check_coarse(agreement, wanted, manifest.name)
         if wanted.required:
@@ -100,6 +98,17 @@ def check_agreement(
         raise Forbidden(
             f"Refused: agreement {agreement.id} is for the roles {', '.join(agreement.roles)} only."
         )
+
+
+def check_organisation(session: Any, slug: str) -> None:
+    """Refuse a run for an organisation that was turned away: its agreements and schedules may be there still.
+
+    Raises:
+        Forbidden: saying so.
+    """
+    for home in identities.list_organisations(session):
+        if home.slug == slug and home.state != "approved":
+            raise Forbidden(f"Refused: the organisation {slug} is {home.state}, so nothing runs for it.")
 
 
 def check_coarse(agreement: Agreement, wanted: Input, plugin: str) -> None:

@@ -28,7 +28,7 @@ from hub.storage.database import utc_now
 from hub.storage.ids import new_id
 from hub.workflows.hub import Hub, authorise, note, today
 from hub.workflows.leaving_out import Applied, leave_out
-from hub.workflows.run_inputs import all_open, check_agreement, gather
+from hub.workflows.run_inputs import all_open, check_agreement, check_organisation, gather
 from hub.workflows.scoping import agreement_seen, changeable_run
 from hub_sdk import FormatError, Manifest
 from hub_sdk.tables import arrow_schema
@@ -113,6 +113,7 @@ def queue_run(
         except FormatError as error:
             raise Invalid(f"A parameter of {plugin_name} is not valid: {error}.") from None
         agreement = agreements.get(session, agreement_id)
+        check_organisation(session, organisation)
         check_agreement(hub, agreement, manifest, organisation, principal.roles)
         run = runs.add_run(
             session, plugin, agreement_id, organisation, principal.reference, checked, as_at=today(hub),

@@ -245,6 +245,14 @@ def _spellings(words: tuple[str, ...]) -> list[str]:
     return ["".join(letters) for word in words for letters in product(*({a, a.upper()} for a in word))]
 
 
+def _alike(references: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Those of another dataset's values that this column could hold: of another type, it refers to none of them."""
+    try:
+        return references.cast(dtype, strict=False).drop_nulls()
+    except pl.exceptions.PolarsError:  # it names the values in its words: they go nowhere
+        return pl.Series([], dtype=dtype)
+
+
 def _constraints(column: Column, checked: Checked, references: pl.Series | None) -> None:
     value = checked.value
     if column.min_length is not None or column.max_length is not None:
@@ -259,7 +267,7 @@ def _constraints(column: Column, checked: Checked, references: pl.Series | None)
     if column.enum:
         checked.note("enum", ~value.is_in(pl.Series(list(column.enum), dtype=value.dtype).implode()))
     if references is not None:
-        checked.note("foreign-key", ~value.is_in(references.cast(value.dtype).implode()))
+        checked.note("foreign-key", ~value.is_in(_alike(references, value.dtype).implode()))
 
 
 def _range(column: Column, checked: Checked) -> None:

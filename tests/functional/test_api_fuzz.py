@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from hub.policy.roles import ROLES
 from support.staged import Staged
 
-EXAMPLES = 12  # for each of about forty operations, twice
+EXAMPLES = 8  # for each of more than a hundred operations, twice
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     negative_data_rejection,

@@ -197,6 +197,22 @@ def _make_older(hub: Hub, folder: Path, revision: str) -> None:
     (folder / "backup.sig").write_bytes(base64.b64encode(hub.keyring.checkpoint_private_key.sign(raw)))
 
 
+def test_what_a_restore_that_was_killed_left_behind_does_not_get_into_the_next_one(
+    staged: Staged, place: Any, tmp_path: Path, opened: list[Hub]
+) -> None:
+    make_backup(staged.hub, OPERATOR, tmp_path / "backup", passphrase=WORDS)
+    settings = place()
+    left = settings.dir / "restoring.db-wal"
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("CREATE TABLE of_another_backup (x)")
+        other.commit()
+        shutil.copyfile(tmp_path / "other.db-wal", left)
+    back, problems = restore_hub(settings, tmp_path / "backup", passphrase=WORDS)
+    opened.append(back)
+    assert (problems, teams(back)) == ([], teams(staged.hub))
+
+
 def test_the_table_of_areas_comes_back_too(
     sqlite_hub: Hub, place: Any, tmp_path: Path, opened: list[Hub]
 ) -> None:

@@ -98,3 +98,19 @@ def test_the_fault_shows_no_value_of_the_other_dataset(sqlite_hub: Hub) -> None:
     row = overview.faults(sqlite_hub, sender.principal, sent.id).to_pylist()[0]
     assert "Alpha" not in str(row)
     assert TEAMS.id in row["message"], "the message names the dataset to look into"
+
+
+@pytest.mark.parametrize("name", ["fte", "month"])
+def test_a_column_that_refers_to_one_of_another_type_refers_to_nothing_and_breaks_nothing(
+    sqlite_hub: Hub, name: str
+) -> None:
+    def refer(document: dict[str, Any]) -> None:
+        wanted = {"dataset": TEAMS.id, "column": "team"}
+        column(document, name)["customProperties"] = [{"property": "references", "value": wanted}]
+
+    sender = _sender(sqlite_hub)
+    sender.deliver(TEAMS, [_team("Alpha")])
+    contract = variant(library.load("police.establishment"), edit=refer, id="test.mistaken")
+    sent = sender.deliver(contract, [_shift("Alpha")])
+    assert sent.state is DeliveryState.REFUSED
+    assert _faults(sqlite_hub, sender, sent.id) == [(1, name, "foreign-key")]

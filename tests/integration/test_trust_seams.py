@@ -11,21 +11,29 @@ from hub.errors import Forbidden, NotFound
 from hub.identity.people import add_user
 from hub.policy import store as agreements
 from hub.rights.states import RequestKind
+from hub.runs import store as runs
 from hub.workflows import (
     accounts,
     agreeing,
     describing,
     enrolling,
+    registering,
     requesting,
     rights,
     rights_citizen,
+    running,
+    scheduling,
     viewing,
 )
 from hub.workflows.hub import Hub
+from hub.workflows.linking import link_now
 from hub.workflows.looking import Purpose
-from support.concerned import BORN, Concerned, at_home, make_concerned, tenancy
+from hub.workflows.rights_people import known_as, subject_of
+from hub.workflows.work import drain
+from support.agreements import put_in_force
+from support.concerned import BORN, TENANTS, Concerned, at_home, make_concerned
 from support.hubs import PASSWORD, principal_of
-from support.staged import agree, stage
+from support.staged import stage
 
 EVERYBODY = """\
 id: everybody
@@ -45,6 +53,15 @@ end: 2099-12-31
 retention_days: 30
 contact: privacy@council.invalid
 """
+
+_ANSWERS = {
+    "purpose": "Plan where officers are needed", "level": "figures", "aims": "Fewer calls wait",
+    "impact_if_refused": "Nobody knows who is where", "power": "crime-and-disorder",
+    "objective": "crime-and-disorder", "public_benefit": "A benefit", "retention_days": "90",
+    "lawful_basis": "UK GDPR Article 6(1)(e), public task", "contact": "data@council.invalid",
+    "data_protection_review": "The DPO, January, DPIA-7", "security_review": "The CISO, January",
+    "disposal": "Deleted", "controller_role": "separate",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +116,9 @@ def test_roles_that_reach_everybody_are_given_and_reset_by_the_hub_s_operators_o
 
 
 def test_who_asked_for_data_does_not_approve_the_agreement_that_comes_of_it(sqlite_hub: Hub) -> None:
-    from test_access_requests import ANSWERS, COUNCIL
-
     staged = stage(sqlite_hub)
-    agree(staged.hub, COUNCIL)
     both = principal_of(staged.hub, "council", "analyst", "data steward", name="both")
-    asked = requesting.ask_all(staged.hub, both, staged.dataset, ANSWERS)
+    asked = requesting.ask_all(staged.hub, both, staged.dataset, _ANSWERS)
     steward = principal_of(staged.hub, "police", "data steward")
     made = requesting.decide(staged.hub, steward, asked.id, "accept", "yes, we have talked").agreement_id
     agreeing.change(staged.hub, steward, made, "submit")
@@ -119,8 +133,6 @@ def test_a_household_page_does_not_name_private_datasets_of_others(there: Concer
     with hub.database.read() as session:
         text = agreements.get_text(session, "early-help")
     narrow = "\n".join(line for line in text.splitlines() if "health.registrations" not in line)
-    from support.agreements import put_in_force
-
     put_in_force(hub, narrow.replace("id: early-help", "id: narrow").replace("[housing, police]", "[police]"))
     home = _household(there, "Ada", paul)
     why = Purpose("narrow", "a visit on Friday, case 2041")
@@ -145,3 +157,53 @@ def _dataset(hub: Hub, contract: str) -> str:
 
     with hub.database.read() as session:
         return catalogue.datasets_of_contract(session, contract)[0].id
+
+
+def test_a_citizen_whose_id_went_to_somebody_else_reads_their_own_requests_only(there: Concerned) -> None:
+    hub, olive, born = there.hub, there.who("olive"), date.fromisoformat(BORN["Ada"])
+    ada, ben = there.person("Ada"), there.person("Ben")
+    code = rights_citizen.make_code(hub, olive, ada, born, "saw the passport")
+    token = rights_citizen.open_page(hub, code, born)
+    mine = rights.open_request(hub, olive, ada, RequestKind.ACCESS, "a wish of Ada's", date.today())
+    theirs = rights.open_request(hub, olive, ben, RequestKind.ACCESS, "a wish of Ben's", date.today())
+    # Linking gave Ada's old id to Ben, as it does where the larger part of a split keeps it.
+    with hub.database.write() as session:
+        from sqlalchemy import text
+
+        session.execute(
+            text("UPDATE rights_requests SET subject = :subject WHERE id = :id"),
+            {"subject": mine.subject, "id": theirs.id},
+        )
+    assert [item.request.id for item in rights_citizen.my_page(hub, token).requests] == [mine.id]
+    with pytest.raises(NotFound):
+        rights_citizen.fetch_copy(hub, token, theirs.id)
+
+
+def test_a_row_number_makes_nobody_the_person_who_had_it_before(there: Concerned) -> None:
+    hub, steward = there.hub, principal_of(there.hub, "hub", "data steward")
+    with hub.database.read() as session:
+        text = agreements.get_text(session, "link-people")
+    agreeing.change(hub, steward, "link-people", "withdraw")
+    keyless = text.replace("id: link-people", "id: link-keyless").replace("tenancy_id, person_number, ", "")
+    put_in_force(hub, keyless)
+    link_now(hub, principal_of(hub, "hub", "operator"))
+    ada = there.person("Ada")
+    with hub.database.read() as session:
+        before = subject_of(hub, session, ada)
+    assert len(before.keys) == 2, "housing and health"
+    there.deliver(
+        "housing", "housing.tenancies", TENANTS[::-1]
+    )  # Dan's row is the first now, which was Ada's
+    with hub.database.read() as session:
+        assert known_as(hub, session, [before]) == {there.person("Ada")} == {ada}
+
+
+def test_nothing_runs_for_an_organisation_that_was_revoked(there: Concerned) -> None:
+    hub, operator = there.hub, principal_of(there.hub, "hub", "operator")
+    schedule = scheduling.add_schedule(hub, there.who("ann"), "needs", "early-help", "0 6 * * MON", {})
+    waiting = running.request_run(hub, there.who("ann"), "needs", "early-help", "housing", {})
+    registering.revoke_organisation(hub, operator, "housing")
+    assert scheduling.trigger(hub, schedule.id) is None
+    drain(hub)
+    with hub.database.read() as session:
+        assert "revoked" in runs.get_run(session, waiting.id).message

@@ -108,7 +108,7 @@ def test_what_was_open_is_so_no_more_once_the_contract_has_other_columns() -> No
         (Record(access="open"), "access"),
         (Record(classification="SECRET"), "classification"),
         (Record(summary="s" * 251), "summary"),
-        (Record(govuk_organisation="wexbourne"), "govuk_organisation"),
+        (Record(govuk_organisation="Wexbourne Council"), "govuk_organisation"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_its_field(record: Record, field: str) -> None:
