@@ -172,8 +172,19 @@ class _Room:
         return found
 
     def _by_key(self, source: Source, keys: set[str]) -> pa.Array:
+        """The rows with these keys.
+
+        Raises:
+            Conflict: when rows about people have no key to go by.
+        """
         contract = catalogue.contract_by_digest(self.session, source.version.contract_digest)
         if not contract.primary_key:
+            if any(column.linkage_role for column in contract.columns):
+                raise Conflict(
+                    f"Not run: the newest version of {contract.id} is not linked yet and its rows have no key, so "
+                    "nobody can tell which are about somebody whose data is restricted. Link it first (the worker does "
+                    "it by itself), then run again."
+                )
             return pa.array([], pa.int64())
         table = self._read(source, [ROW_NUMBER, *contract.primary_key], _RESTRICTED)
         values = [table[name].combine_chunks() for name in contract.primary_key]

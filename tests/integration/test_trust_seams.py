@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hub.errors import Forbidden, NotFound
+from hub.errors import Conflict, Forbidden, NotFound
 from hub.identity.people import add_user
 from hub.policy import store as agreements
 from hub.rights.states import RequestKind
@@ -17,6 +18,7 @@ from hub.workflows import (
     agreeing,
     describing,
     enrolling,
+    leaving_out,
     registering,
     requesting,
     rights,
@@ -207,3 +209,18 @@ def test_nothing_runs_for_an_organisation_that_was_revoked(there: Concerned) -> 
     drain(hub)
     with hub.database.read() as session:
         assert "revoked" in runs.get_run(session, waiting.id).message
+
+
+def test_rows_without_a_key_stop_a_run_until_they_are_linked_when_somebody_is_restricted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def contract(role: str | None) -> SimpleNamespace:
+        return SimpleNamespace(id="x.y", primary_key=(), columns=[SimpleNamespace(linkage_role=role)])
+
+    source = SimpleNamespace(version=SimpleNamespace(contract_digest="d", dataset_id="dat_1"))
+    leaving = leaving_out._Room(SimpleNamespace(), SimpleNamespace(), SimpleNamespace())
+    monkeypatch.setattr(leaving_out.catalogue, "contract_by_digest", lambda *_: contract("surname"))
+    with pytest.raises(Conflict, match="not linked yet and its rows have no key"):
+        leaving._by_key(source, set())
+    monkeypatch.setattr(leaving_out.catalogue, "contract_by_digest", lambda *_: contract(None))
+    assert len(leaving._by_key(source, set())) == 0, "figures about nobody in particular are read as before"
