@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def require_current(database: Database) -> None:
     """
     found = _revision(database)
     _refuse_newer(found)
-    wanted = _scripts().get_current_head()
+    wanted, _ = _versions()
     if found != wanted:
         raise ConfigurationError(
             f"The hub's database is at version {found or 'none'}, this hub needs {wanted}. Run: hub init (it upgrades "
@@ -109,10 +110,13 @@ def require_current(database: Database) -> None:
         )
 
 
-def _scripts() -> Any:
+@cache
+def _versions() -> tuple[str | None, frozenset[str]]:
+    """The newest version that this hub knows, and all it knows; alembic compiles every step to find out."""
     from alembic.script import ScriptDirectory
 
-    return ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(_config())
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _revision(database: Database) -> str | None:
@@ -131,7 +135,7 @@ def _revision(database: Database) -> str | None:
 
 
 def _refuse_newer(found: str | None) -> None:
-    if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+    if found is not None and found not in _versions()[1]:
         raise ConfigurationError(
             f"The hub's database is at version {found}, which this hub does not know: a newer hub made it. Install "
             "that version of the hub, or give another database_url."
